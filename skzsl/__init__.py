@@ -1,0 +1,30 @@
+"""skzsl: recognise sounds by the text of their labels, the scikit-learn way."""
+
+import importlib
+
+__version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "ZeroShotBilinear": "skzsl.zero_shot",
+    "with_labels": "skzsl.base",
+}
+__all__ = ["ZeroShotBilinear", "with_labels"]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        return importlib.import_module(f"skzsl.{name}") if not name.startswith("_") else _no_attribute(name)
+    except ModuleNotFoundError as error:
+        if error.name != f"skzsl.{name}":
+            raise
+        return _no_attribute(name)
+
+
+def _no_attribute(name):
+    raise AttributeError(f"module 'skzsl' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

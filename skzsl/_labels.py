@@ -1,0 +1,150 @@
+"""Labels checked once: y becomes codes, candidates become arrays, and every label gets its text."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from .exceptions import LabelTextWarning
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The labels of y.
+
+    Attributes
+    ----------
+    classes : ndarray
+        All labels, sorted, in y's dtype.
+    seen : ndarray of shape (C,)
+        Those with a positive clip, sorted; only these train.
+    codes : ndarray of shape (n,)
+        Position in ``seen`` of each clip's label.
+    """
+
+    classes: np.ndarray
+    seen: np.ndarray
+    codes: np.ndarray
+
+
+def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
+    """Check single-label y against the number of clips and encode it, after labels met earlier or announced.
+
+    Raises
+    ------
+    ValueError
+        For a wrong length, missing or empty labels, continuous numbers, labels of mixed type and several labels a clip.
+    """
+    y = label_array(y, "y")
+    check_consistent_length(range(n_clips), y)
+    check_classification_targets(y)
+    seen = _merge(y, seen)
+    return Targets(_merge(seen, classes), seen, np.searchsorted(seen, y))
+
+
+def check_candidates(labels, classes: np.ndarray) -> np.ndarray:
+    """Check the labels to choose from, in the caller's order.
+
+    Raises
+    ------
+    ValueError
+        For a lone string, an unordered or unknown type, an empty list, duplicates, and missing or empty labels.
+    """
+    if isinstance(labels, str | bytes):
+        raise ValueError(f"labels={labels!r} is one label; pass a list of labels, such as [{labels!r}].")
+    if isinstance(labels, set | frozenset | Mapping) or not isinstance(labels, Collection):
+        raise ValueError(f"labels={labels!r} of type {type(labels).__name__} has no order; pass a list of labels.")
+    labels = label_array(labels, "labels")
+    if len(labels) == 0:
+        raise ValueError("labels=[] leaves no label to choose from; pass at least one.")
+    unique, counts = np.unique(labels, return_counts=True)
+    if len(unique) < len(labels):
+        raise ValueError(f"labels has duplicates: {unique[counts > 1].tolist()}; pass each label once.")
+    return labels.astype(object) if classes.dtype == object else labels
+
+
+def label_array(labels, name: str) -> np.ndarray:
+    """Labels as a 1-D array without missing or empty entries; ``name`` is the argument's, for the messages."""
+    if labels is None:
+        raise ValueError(f"This estimator requires {name} to be passed, but the target {name} is None; pass labels.")
+    labels = np.asarray(labels) if hasattr(labels, "__array__") else _list_to_array(list(labels), name)
+    if isinstance(labels.dtype, np.dtypes.StringDType):
+        labels = labels.astype(object)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise ValueError(
+            f"{name} of shape {labels.shape} has several labels a clip; this estimator learns from one label a "
+            f"clip: pass {name} of shape ({len(labels)},)."
+        )
+    labels = column_or_1d(labels, warn=True)
+    _refuse_missing(labels, name)
+    return labels
+
+
+def warn_of_numbers(labels: np.ndarray, texts: Mapping | None) -> None:
+    """Issue a LabelTextWarning for numbers when there are no ``texts`` to give them meaning."""
+    numbers = [label for label in labels.tolist() if not isinstance(label, str)]
+    if numbers and texts is None:
+        warnings.warn(
+            f"Labels such as {numbers[0]!r} are numbers, and a text encoder reads no meaning in them; pass "
+            f"label_texts={{{numbers[0]!r}: 'its text', ...}}.",
+            LabelTextWarning,
+            stacklevel=4,
+        )
+
+
+def label_texts(labels: np.ndarray, texts: Mapping | None) -> list[str]:
+    """The text of every label: its entry in ``texts``, else the label itself if it is text.
+
+    Raises
+    ------
+    ValueError
+        For a number that ``texts`` leaves out, a text that is not a non-empty string, and two labels with one text.
+    """
+    texts_of = {} if texts is None else texts
+    found = {}
+    for label in labels.tolist():
+        if texts is not None and label not in texts and not isinstance(label, str):
+            raise ValueError(f"Label {label!r} has no text in label_texts; add {{{label!r}: 'its text'}}.")
+        text = texts_of.get(label, str(label))
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"label_texts[{label!r}] = {text!r} is no text; give each label a non-empty string.")
+        if text in found:
+            raise ValueError(f"Labels {found[text]!r} and {label!r} share the text {text!r}; give each its own.")
+        found[text] = label
+    return list(found)
+
+
+def _merge(labels, others):
+    if others is None:
+        return np.unique(labels)
+    others = label_array(others, "classes")
+    if (labels.dtype.kind in "OU") != (others.dtype.kind in "OU"):
+        raise ValueError(f"y holds {labels.tolist()[0]!r} and classes {others.tolist()[0]!r}; make all text or all numbers.")
+    return np.union1d(labels, others)
+
+
+def _list_to_array(labels, name):
+    nested = next((label for label in labels if isinstance(label, list | tuple | set) and len(label) != 1), None)
+    if nested is not None:
+        raise ValueError(
+            f"{name} holds a list of labels for a clip, such as {nested!r}; this estimator learns from one label a clip."
+        )
+    texts = sum(isinstance(label, str) for label in labels)
+    return np.array(labels, dtype=object if 0 < texts < len(labels) else None)
+
+
+def _refuse_missing(labels, name):
+    values = labels.tolist() if labels.dtype.kind in "OUf" else []
+    for position, label in enumerate(values):
+        if label is None or type(label).__name__ in {"NAType", "NaTType"} or label != label:
+            raise ValueError(f"Input {name} contains NaN or None: {name}[{position}] is {label!r}; drop it.")
+        if isinstance(label, str) and not label.strip():
+            raise ValueError(f"{name}[{position}] = {label!r} is an empty label; give it a text.")
+    others = [label for label in values if not isinstance(label, str)]
+    if 0 < len(others) < len(values):
+        raise ValueError(f"{name} mixes text and other labels, such as {others[0]!r}; make every label a string.")

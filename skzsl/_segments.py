@@ -1,0 +1,120 @@
+"""Clips checked once: (n, d) clip vectors or (n, T, d) segments, whose trailing all-zero segments are absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_array, gen_batches
+from sklearn.utils.validation import validate_data
+
+_CHUNK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Checked clips, still in the caller's dtype and memory.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n, d) or (n, T, d)
+        Embeddings; never copied whole to a wider dtype.
+    lengths : ndarray of shape (n,) or None
+        Present segments of each clip; None where clips are single vectors.
+    """
+
+    values: np.ndarray
+    lengths: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def mask(self, rows=slice(None)) -> np.ndarray:
+        """Which segments of the clips ``rows`` are present, (n, T) bool."""
+        if self.lengths is None:
+            return np.ones((len(self.values[rows]), 1), dtype=bool)
+        return np.arange(self.values.shape[1]) < self.lengths[rows, None]
+
+    def mean(self) -> np.ndarray:
+        """Mean over the present segments of each clip, (n, d); clip vectors are returned as they are."""
+        if self.lengths is None:
+            return self.values
+        means = np.empty((len(self), self.values.shape[-1]), np.result_type(self.values.dtype, np.float32))
+        for rows in row_chunks(self.values):
+            present = self.mask(rows)[:, :, None]
+            np.sum(self.values[rows], axis=1, dtype=means.dtype, where=present, out=means[rows])
+            means[rows] /= self.lengths[rows, None]
+        return means
+
+
+def check_segments(estimator, X, *, reset=False) -> Segments:
+    """Check X, set or compare ``n_features_in_`` of ``estimator`` and find the absent segments.
+
+    Raises
+    ------
+    ValueError
+        For ragged lists, wrong dimensions, a wrong number of features, no segments, and NaN or infinity in a
+        present segment.
+    """
+    _refuse_ragged(X)
+    n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    if n_dims != 3:
+        return Segments(validate_data(estimator, X, reset=reset))
+    X = check_array(X, allow_nd=True, ensure_all_finite=False)
+    if X.shape[1] == 0:
+        raise ValueError(f"X of shape {X.shape} has clips without segments; pass at least one segment a clip.")
+    validate_data(estimator, X[:, 0], reset=reset, skip_check_array=True)
+    return Segments(X, _present_lengths(X))
+
+
+def row_chunks(values: np.ndarray) -> Iterator[slice]:
+    """Slices of rows that hold about 16 MiB of float64 each."""
+    row_bytes = 8 * max(1, int(np.prod(values.shape[1:])))
+    return gen_batches(len(values), max(1, _CHUNK_BYTES // row_bytes))
+
+
+def _refuse_ragged(X):
+    clips = X if isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object) else ()
+    shapes = {np.shape(clip) for clip in clips if isinstance(clip, np.ndarray | list | tuple) and _is_regular(clip)}
+    if len(shapes) > 1 and any(len(shape) > 1 for shape in shapes):
+        lengths = sorted({shape[0] for shape in shapes})
+        raise ValueError(
+            f"X is a list of clips with different shapes ({lengths[0]} to {lengths[-1]} segments); "
+            "pass skzsl.preprocessing.pad_segments(X)."
+        )
+    if len(shapes) > 1:
+        lengths = sorted({shape[0] for shape in shapes if shape})
+        raise ValueError(f"X is a ragged list: its rows have {lengths} values; every clip needs the same number.")
+
+
+def _is_regular(clip) -> bool:
+    try:
+        np.shape(clip)
+    except ValueError:
+        return False
+    return True
+
+
+def _present_lengths(X: np.ndarray) -> np.ndarray:
+    lengths = np.empty(len(X), dtype=np.intp)
+    for rows in row_chunks(X):
+        block = X[rows]
+        present = block.any(axis=2)
+        if block.dtype.kind == "f":
+            present &= ~np.isnan(block).all(axis=2)
+        last = block.shape[1] - np.argmax(present[:, ::-1], axis=1)
+        lengths[rows] = np.where(present.any(axis=1), last, 1)
+        if block.dtype.kind == "f":
+            _refuse_non_finite(block, lengths[rows], rows.start)
+    return lengths
+
+
+def _refuse_non_finite(block, lengths, first):
+    bad = ~np.isfinite(block).all(axis=2) & (np.arange(block.shape[1]) < lengths[:, None])
+    if bad.any():
+        clip, segment = np.argwhere(bad)[0]
+        raise ValueError(
+            f"Input X contains NaN or infinity: clip {first + clip}, segment {segment}. Only trailing segments may be "
+            "all NaN (absent); remove or fill the others."
+        )

@@ -1,0 +1,292 @@
+"""What every zero-shot estimator shares: candidates, label vectors and their cache, scores into labels."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from contextlib import contextmanager
+from numbers import Real
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.metrics import accuracy_score
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ._compat import HasMethods, Interval
+from ._labels import Targets, check_candidates, encode_targets, label_array, label_texts, warn_of_numbers
+from ._segments import Segments, check_segments
+from .exceptions import CandidateWarning
+from .text import LookupEncoder, default_encoder, SentenceEncoder
+
+
+class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers that score a clip against the text of any label.
+
+    A subclass stores ``text_encoder``, ``label_texts`` and ``temperature`` in its constructor, calls
+    :meth:`_fit_labels` in ``fit`` and implements :meth:`_score_labels`; candidates, unseen labels, views,
+    probabilities and predictions follow.
+    """
+
+    _parameter_constraints: dict = {
+        "text_encoder": [HasMethods(["fit", "transform"]), str, Mapping, HasMethods(["loc"]), None],
+        "label_texts": [Mapping, None],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def predict(self, X, labels=None):
+        """Name the best label of every clip.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates, seen in fit or not; None takes ``classes_``.
+
+        Returns
+        -------
+        labels : ndarray of shape (n,)
+            On a tie, the candidate that comes first.
+        """
+        scores, candidates = self._scores(X, labels)
+        return candidates[np.argmax(scores, axis=1)]
+
+    def predict_proba(self, X, labels=None):
+        """Probabilities of the candidates: softmax of ``scores / temperature`` over the candidates.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates, seen in fit or not; None takes ``classes_``.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_labels)
+            Columns in the order of ``labels``.
+        """
+        scores, _ = self._scores(X, labels)
+        return softmax(scores / scores.dtype.type(self.temperature), axis=1)
+
+    def decision_function(self, X, labels=None):
+        """Compatibility of every clip with every candidate.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates, seen in fit or not; None takes ``classes_``.
+
+        Returns
+        -------
+        scores : ndarray of shape (n, n_labels) or (n,)
+            Columns in the order of ``labels``. Without ``labels`` and with two classes, scikit-learn's binary form: the
+            score of the second minus that of the first.
+        """
+        scores, _ = self._scores(X, labels)
+        if labels is None and scores.shape[1] == 2:
+            return scores[:, 1] - scores[:, 0]
+        return scores
+
+    def score(self, X, y, sample_weight=None, labels=None):
+        """Top-1 accuracy among the candidates.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : array of shape (n,)
+            True labels.
+        sample_weight : array of shape (n,) or None, default=None
+            Weights of the clips.
+        labels : list of str or None, default=None
+            Candidates, seen in fit or not; None takes ``classes_``.
+
+        Returns
+        -------
+        accuracy : float
+
+        Warns
+        -----
+        CandidateWarning
+            If labels of ``y`` are not among the candidates.
+        """
+        predicted = self.predict(X, labels=labels)
+        y = label_array(y, "y")
+        candidates = self.classes_ if labels is None else labels
+        missing = sorted(set(y.tolist()).difference(candidates), key=str)
+        if missing:
+            warnings.warn(
+                f"Labels {missing[:5]} of y are not among the candidates, so no prediction of them can be right; pass "
+                "labels=[...] or score with skzsl.model_selection.zero_shot_scorer.",
+                CandidateWarning,
+                stacklevel=2,
+            )
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def with_labels(self, labels):
+        """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
+
+        Parameters
+        ----------
+        labels : list of str
+            Candidates, seen in fit or not.
+
+        Returns
+        -------
+        view : object of the same class
+            Shares the weights; its ``classes_`` are the candidates, sorted as scikit-learn's scorers expect.
+        """
+        check_is_fitted(self)
+        candidates = self._candidates(labels)
+        self._label_vectors(candidates)
+        view = copy.copy(self)
+        view.classes_ = np.sort(candidates)
+        return view
+
+    def _fit_labels(self, y, n_clips: int) -> Targets:
+        """Start anew with the labels of y: fit the text encoder on their texts."""
+        targets = encode_targets(y, n_clips)
+        if len(targets.seen) < 2:
+            raise ValueError(
+                f"y holds one class only, {targets.seen.tolist()[0]!r}, in {n_clips} sample(s): nothing to tell "
+                "apart; pass clips of at least two labels."
+            )
+        self._start_text(targets.seen)
+        self.classes_, self.seen_classes_ = targets.classes, targets.seen
+        return targets
+
+    def _extend_labels(self, y, n_clips: int, classes=None) -> Targets:
+        """Go on from the labels known so far, if any; a fitted text encoder is kept."""
+        if not hasattr(self, "text_encoder_"):
+            targets = encode_targets(y, n_clips, classes=classes)
+            self._start_text(targets.classes)
+        else:
+            known = self.classes_ if classes is None else [*self.classes_.tolist(), *classes]
+            targets = encode_targets(y, n_clips, seen=self.seen_classes_, classes=known)
+            self._label_vectors(targets.seen)
+        self.classes_, self.seen_classes_ = targets.classes, targets.seen
+        return targets
+
+    def _start_text(self, labels):
+        warn_of_numbers(labels, self.label_texts)
+        texts = label_texts(labels, self.label_texts)
+        encoder = _resolve_encoder(self.text_encoder).fit(texts)
+        vectors = _checked_vectors(encoder, texts)
+        self.text_encoder_, self._vectors_of_texts = encoder, dict(zip(texts, vectors, strict=True))
+
+    def _candidates(self, labels) -> np.ndarray:
+        if labels is None:
+            return self.classes_
+        candidates = check_candidates(labels, self.classes_)
+        warn_of_numbers(candidates, self.label_texts)
+        return candidates
+
+    def _label_vectors(self, labels: np.ndarray) -> np.ndarray:
+        """Text vectors of labels, (n_labels, k); each text is encoded once per fitted model."""
+        texts = label_texts(labels, self.label_texts)
+        new = [text for text in texts if text not in self._vectors_of_texts]
+        if new:
+            self._vectors_of_texts.update(zip(new, _checked_vectors(self.text_encoder_, new), strict=True))
+        return np.stack([self._vectors_of_texts[text] for text in texts])
+
+    def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
+        check_is_fitted(self)
+        candidates = self._candidates(labels)
+        segments = check_segments(self, X)
+        return self._score_labels(segments, self._label_vectors(candidates)), candidates
+
+    def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:
+        """Scores (n, n_labels) of clips against label vectors (n_labels, k)."""
+        raise NotImplementedError
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def with_labels(estimator, labels):
+    """View a fitted estimator, Pipeline or search with other candidates.
+
+    Parameters
+    ----------
+    estimator : estimator with ``with_labels``, Pipeline ending in one, or search with ``best_estimator_``
+        What was fitted.
+    labels : list of str
+        Candidates, seen in fit or not.
+
+    Returns
+    -------
+    view : estimator or Pipeline
+        Shares the weights; its ``classes_`` are the candidates, sorted.
+
+    Raises
+    ------
+    TypeError
+        If there is no zero-shot estimator inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import Normalizer
+    >>> from skzsl import ZeroShotBilinear, with_labels
+    >>> from skzsl.text import HashingEncoder
+    >>> X, y = np.eye(4), ["low hum", "low beep", "high hum", "low hum"]
+    >>> model = make_pipeline(Normalizer(), ZeroShotBilinear(HashingEncoder())).fit(X, y)
+    >>> with_labels(model, ["high hum", "high beep"]).classes_
+    array(['high beep', 'high hum'], dtype='<U9')
+    """
+    if hasattr(estimator, "with_labels"):
+        return estimator.with_labels(labels)
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        return Pipeline([*estimator.steps[:-1], (name, with_labels(last, labels))])
+    if hasattr(estimator, "best_estimator_"):
+        return with_labels(estimator.best_estimator_, labels)
+    raise TypeError(
+        f"{type(estimator).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "
+        "Pipeline that ends in one or a fitted search over either."
+    )
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """Give a fitted estimator its attributes back if what runs inside raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _resolve_encoder(text_encoder):
+    if text_encoder is None:
+        return default_encoder()
+    if isinstance(text_encoder, str):
+        return SentenceEncoder(text_encoder)
+    if isinstance(text_encoder, Mapping) or hasattr(text_encoder, "loc"):
+        return LookupEncoder(text_encoder)
+    return clone(text_encoder)
+
+
+def _checked_vectors(encoder, texts):
+    vectors = encoder.transform(texts)
+    vectors = vectors.toarray() if hasattr(vectors, "toarray") else np.asarray(vectors)
+    if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu":
+        raise ValueError(
+            f"text_encoder {encoder!r} turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must "
+            "return one row of numbers for each text."
+        )
+    if not np.isfinite(vectors).all():
+        text = texts[int(np.argmin(np.isfinite(vectors).all(axis=1)))]
+        raise ValueError(f"text_encoder gave NaN or infinity for {text!r}; change that label's text or the encoder.")
+    return vectors

@@ -1,0 +1,34 @@
+"""Errors and warnings of skzsl; each message names the offending value and the next step."""
+
+__all__ = [
+    "CandidateWarning",
+    "LabelTextWarning",
+    "ModelIntegrityError",
+    "ModelNotFoundError",
+    "UnknownWordError",
+    "UnknownWordWarning",
+]
+
+
+class LabelTextWarning(UserWarning):
+    """Labels are numbers without a text, and "0" or "7" mean nothing to a text encoder."""
+
+
+class CandidateWarning(UserWarning):
+    """Some true labels are not among the candidates, so no prediction of them can be right."""
+
+
+class UnknownWordError(ValueError):
+    """A label has no word that the word vectors or the lookup table know."""
+
+
+class UnknownWordWarning(UserWarning):
+    """Some words of a label are unknown to the word vectors and were left out of its average."""
+
+
+class ModelNotFoundError(OSError):
+    """A text model is neither installed, nor a readable path, nor to be had from the hub."""
+
+
+class ModelIntegrityError(OSError):
+    """A model file is damaged or is not the file its hash says it should be."""

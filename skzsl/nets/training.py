@@ -1,0 +1,296 @@
+"""Training nets: the one file that knows skorch.
+
+skorch gives the training loop its callbacks, history and optimiser handling. Three of its parts are replaced because
+embeddings are small and batches many: batches are sliced from whole tensors instead of collated clip by clip, epochs
+without batch callbacks run a lean loop, and inputs that are not one row a clip (the label matrix) ride on the net.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping
+from tqdm.auto import tqdm
+
+_PREDICT_ROWS = 1024
+
+
+class EmbeddingNet(NeuralNet):
+    """A skorch net on arrays of embeddings.
+
+    ``fit``, ``partial_fit`` and ``forward`` take a tuple of arrays with one row a clip; the first holds embeddings of
+    any real dtype and reaches the module as float32, a batch at a time.
+
+    Parameters
+    ----------
+    module, criterion, **kwargs
+        As in skorch.
+    fixed_inputs : tuple of ndarray
+        Further inputs of the module that are the same for every batch, such as the label matrix.
+    validation_fraction : float or None
+        Share of the clips held out for the validation loss.
+    shuffle : bool
+        Draw a new order of the clips before every epoch.
+    random_state : int, RandomState instance or None
+        Source of initial weights, orders, the held-out clips and dropout; torch's global generator stays as it was.
+    """
+
+    def __init__(
+        self, module, *args, fixed_inputs=(), validation_fraction=None, shuffle=True, random_state=None, **kwargs
+    ):
+        super().__init__(module, *args, **kwargs)
+        self.fixed_inputs = fixed_inputs
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.random_state = random_state
+
+    def train(self, inputs, targets, *, epochs):
+        """Train for some epochs, from the present weights if there are any."""
+        if not self.initialized_:
+            self._rng = np.random.RandomState(check_random_state(self.random_state).randint(2**31 - 1))
+        with _seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
+            if not self.initialized_:
+                self.initialize()
+            return self.set_params(max_epochs=epochs).partial_fit(inputs, targets)
+
+    @property
+    def epochs(self):
+        """What was recorded of each epoch, a list of dicts."""
+        return [{key: value for key, value in epoch.items() if key != "batches"} for epoch in self.history]
+
+    def get_default_callbacks(self):
+        """Leave out skorch's timers and printers; losses are recorded by the epoch itself."""
+        return []
+
+    def get_dataset(self, X, y=None):
+        """Pair the arrays with their targets."""
+        return RowData(X, y)
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Hold out a random share of the clips."""
+        rows = RowData(X, y)
+        if self.validation_fraction is None:
+            return rows, None
+        order = torch.from_numpy(self._rng.permutation(len(rows)))
+        n_valid = max(1, round(self.validation_fraction * len(rows)))
+        return rows.subset(order[n_valid:]), rows.subset(order[:n_valid])
+
+    def get_iterator(self, dataset, training=False):
+        """Slice batches from the arrays."""
+        if training:
+            return RowBatches(dataset, self.batch_size, self.device, self._rng if self.shuffle else None)
+        return RowBatches(dataset, max(self.batch_size, _PREDICT_ROWS), self.device)
+
+    def infer(self, x, **fit_params):
+        """Call the module on a batch and the fixed inputs."""
+        return self.module_(*x, *self._fixed_tensors())
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run an epoch and record its mean loss over clips."""
+        if iterator is None:
+            return
+        if any(_acts_on_batches(callback) for _, callback in self.callbacks_):
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            losses = self.history[-1, "batches", :, f"{prefix}_loss"]
+            sizes = self.history[-1, "batches", :, f"{prefix}_batch_size"]
+            loss = float(np.average(losses, weights=sizes))
+        else:
+            loss = self._run_lean_epoch(iterator, training)
+        self.history.record(f"{prefix}_loss", loss)
+
+    def _run_lean_epoch(self, iterator, training):
+        self._set_training(training)
+        losses, sizes = [], []
+        with torch.set_grad_enabled(training):
+            for inputs, targets in iterator:
+
+                def loss_of_batch(inputs=inputs, targets=targets):
+                    if training:
+                        self.optimizer_.zero_grad()
+                    loss = self.criterion_(self.infer(inputs), targets)
+                    if training:
+                        loss.backward()
+                    return loss
+
+                loss = self.optimizer_.step(loss_of_batch) if training else loss_of_batch()
+                losses.append(loss.detach())
+                sizes.append(len(targets))
+        return float(np.average(torch.stack(losses).cpu().numpy(), weights=sizes))
+
+    def _fixed_tensors(self):
+        held = self.__dict__.get("_fixed")
+        if held is None or held[0] is not self.fixed_inputs:
+            tensors = tuple(torch.as_tensor(array, dtype=torch.float32, device=self.device) for array in self.fixed_inputs)
+            self.__dict__["_fixed"] = held = (self.fixed_inputs, tensors)
+        return held[1]
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_fixed", None)
+        return state
+
+
+class RowData:
+    """Arrays with one row a clip, as tensors that share their memory, and optionally a subset of the rows."""
+
+    def __init__(self, inputs, targets=None, rows=None):
+        self.inputs = tuple(_as_tensor(array) for array in inputs)
+        self.targets = torch.zeros(len(self.inputs[0])) if targets is None else _as_tensor(targets)
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.targets) if self.rows is None else len(self.rows)
+
+    def subset(self, rows):
+        """Keep the given rows."""
+        return RowData(self.inputs, self.targets, rows)
+
+
+class RowBatches:
+    """Batches of (inputs, targets) sliced from :class:`RowData`, in a new order every epoch if ``rng`` is given."""
+
+    def __init__(self, data, batch_size, device, rng=None):
+        self.data, self.batch_size, self.device, self.rng = data, batch_size, device, rng
+
+    def __len__(self):
+        return -(-len(self.data) // self.batch_size)
+
+    def __iter__(self):
+        for rows in self._row_sets():
+            first, *others = (tensor[rows] for tensor in self.data.inputs)
+            inputs = (first.to(self.device, torch.float32), *(tensor.to(self.device) for tensor in others))
+            yield inputs, self.data.targets[rows].to(self.device)
+
+    def _row_sets(self):
+        rows = self.data.rows
+        if self.rng is not None:
+            order = torch.from_numpy(self.rng.permutation(len(self.data)))
+            rows = order if rows is None else rows[order]
+        if rows is not None:
+            return rows.split(self.batch_size)
+        starts = range(0, len(self.data), self.batch_size)
+        return (slice(start, start + self.batch_size) for start in starts)
+
+
+class Progress(Callback):
+    """A progress bar over epochs with the latest losses."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc=type(net.module_).__name__)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Show the losses of the epoch."""
+        losses = {key: f"{value:.4f}" for key, value in net.epochs[-1].items() if key.endswith("_loss")}
+        self.bar_.set_postfix(losses, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Close the bar."""
+        self.bar_.close()
+        del self.bar_
+
+
+def net_parameters(estimator):
+    """Arguments of :class:`EmbeddingNet` from an estimator's training parameters.
+
+    Raises
+    ------
+    ValueError
+        For a device or an optimiser that is not there.
+    """
+    callbacks = list(estimator.callbacks or [])
+    if estimator.validation_fraction is not None:
+        callbacks.append(early_stopping(estimator.patience))
+    if estimator.verbose:
+        callbacks.append(Progress())
+    return {
+        "lr": estimator.lr,
+        "batch_size": estimator.batch_size,
+        "shuffle": estimator.shuffle,
+        "device": resolve_device(estimator.device),
+        "callbacks": callbacks,
+        "validation_fraction": estimator.validation_fraction,
+        "random_state": estimator.random_state,
+        "verbose": 0,
+        **resolve_optimizer(estimator.optimizer, estimator.weight_decay),
+    }
+
+
+def early_stopping(patience):
+    """Stop when the validation loss has not improved for ``patience`` epochs and go back to the best weights."""
+    return EarlyStopping(monitor="valid_loss", patience=patience, load_best=True, sink=_silent)
+
+
+def resolve_device(device):
+    """Turn "auto" into "cuda" where there is a GPU and "cpu" elsewhere; check any other name.
+
+    Raises
+    ------
+    ValueError
+        For a name torch does not know and for a GPU that is not there.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is no torch device; pass 'auto', 'cpu' or 'cuda'.") from error
+    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={device!r} is not there: torch sees {torch.cuda.device_count()} GPU(s); pass device='auto'."
+        )
+    return str(device)
+
+
+def resolve_optimizer(optimizer, weight_decay):
+    """Find the optimiser class by name and its skorch arguments.
+
+    Raises
+    ------
+    ValueError
+        For a name that ``torch.optim`` lacks, and for weight decay that the optimiser does not have.
+    """
+    if isinstance(optimizer, str):
+        found = getattr(torch.optim, optimizer, None)
+        if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+            raise ValueError(f"optimizer={optimizer!r} is not in torch.optim; pass a name such as 'AdamW' or a class.")
+        optimizer = found
+    if "weight_decay" in inspect.signature(optimizer).parameters:
+        return {"optimizer": optimizer, "optimizer__weight_decay": weight_decay}
+    if weight_decay:
+        raise ValueError(f"optimizer={optimizer!r} has no weight decay; pass weight_decay=0.")
+    return {"optimizer": optimizer}
+
+
+def _silent(message):
+    pass
+
+
+def _as_tensor(array):
+    if isinstance(array, torch.Tensor):
+        return array
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.asarray(array))
+
+
+def _acts_on_batches(callback):
+    hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+
+
+@contextmanager
+def _seeded(seed, device):
+    devices = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        for index in devices:
+            torch.cuda.default_generators[index].manual_seed(seed)
+        yield

@@ -1,0 +1,91 @@
+"""What every text encoder shares: checked lists of strings in, a 2-D array out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._compat import fit_context
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+
+
+class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base of the encoders: ``fit`` checks texts and learns the width, ``transform`` calls ``_encode``."""
+
+    _parameter_constraints: dict = {}
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters and encode the texts once, so that whatever is missing is missed now.
+
+        Parameters
+        ----------
+        X : list of str
+            Texts, such as label names.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+        """
+        self._n_features_out = self._fit_encode(check_texts(X)).shape[1]
+        return self
+
+    def transform(self, X):
+        """Encode texts.
+
+        Parameters
+        ----------
+        X : list of str
+            Texts, such as label names.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_texts, n_features)
+        """
+        check_is_fitted(self, "_n_features_out")
+        return self._encode(check_texts(X))
+
+    def _fit_encode(self, texts: list[str]) -> np.ndarray:
+        return self._encode(texts)
+
+    def _encode(self, texts: list[str]) -> np.ndarray:
+        raise NotImplementedError
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def check_texts(texts) -> list[str]:
+    """Check a list of texts.
+
+    Raises
+    ------
+    ValueError
+        For a lone string, no texts, an entry that is not a string and an empty string.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise ValueError(f"{texts!r} is not a list of texts; pass a list of strings.")
+    texts = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    if not texts:
+        raise ValueError("The list of texts is empty; pass at least one.")
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"Text {position} is {text!r}, not a string; convert it with str() if that is its text.")
+        if not text.strip():
+            raise ValueError(f"Text {position} is empty ({text!r}); give it at least one word.")
+    return texts
+
+
+def split_words(text: str) -> list[str]:
+    """Words of a text: runs of letters and digits; spaces, underscores and punctuation separate."""
+    return _WORD.findall(text)

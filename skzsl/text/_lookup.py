@@ -1,0 +1,53 @@
+"""Texts to vectors by a given table."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..exceptions import UnknownWordError
+from ._base import TextEncoder
+
+
+class LookupEncoder(TextEncoder):
+    """Look every text up in a table of vectors that you have already.
+
+    Parameters
+    ----------
+    table : dict of str to array of shape (k,), or DataFrame indexed by text
+        The vectors. They are part of the encoder and of its pickles; for large word tables see
+        :class:`WordVectorEncoder`, which keeps the path only.
+
+    Raises
+    ------
+    UnknownWordError
+        On ``fit`` or ``transform`` of a text that the table lacks.
+    ValueError
+        If the table is empty, its vectors differ in length or hold NaN or infinity.
+
+    Examples
+    --------
+    >>> from skzsl.text import LookupEncoder
+    >>> LookupEncoder({"rain": [1.0, 0.0], "dog bark": [0.0, 1.0]}).fit_transform(["dog bark"])
+    array([[0., 1.]])
+    """
+
+    def __init__(self, table):
+        self.table = table
+
+    def _encode(self, texts):
+        rows = [self._row(text) for text in texts]
+        widths = {row.shape for row in rows}
+        if len(widths) > 1 or rows[0].ndim != 1:
+            raise ValueError(f"Vectors of the table have shapes {sorted(widths)}; all need one length, such as (300,).")
+        vectors = np.stack(rows)
+        if not np.isfinite(vectors).all():
+            text = texts[int(np.argmin(np.isfinite(vectors).all(axis=1)))]
+            raise ValueError(f"The table's vector of {text!r} holds NaN or infinity; replace it.")
+        return vectors
+
+    def _row(self, text):
+        try:
+            row = self.table[text] if isinstance(self.table, Mapping) else self.table.loc[text]
+        except KeyError:
+            raise UnknownWordError(f"Text {text!r} is not in the lookup table; add it or change the label.") from None
+        return np.asarray(row, dtype=np.float64)
