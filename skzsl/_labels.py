@@ -124,7 +124,9 @@ def _merge(labels, others):
         return np.unique(labels)
     others = label_array(others, "classes")
     if (labels.dtype.kind in "OU") != (others.dtype.kind in "OU"):
-        raise ValueError(f"y holds {labels.tolist()[0]!r} and classes {others.tolist()[0]!r}; make all text or all numbers.")
+        raise ValueError(
+            f"y holds {labels.tolist()[0]!r} and classes {others.tolist()[0]!r}; make all text or all numbers."
+        )
     return np.union1d(labels, others)
 
 
@@ -132,7 +134,7 @@ def _list_to_array(labels, name):
     nested = next((label for label in labels if isinstance(label, list | tuple | set) and len(label) != 1), None)
     if nested is not None:
         raise ValueError(
-            f"{name} holds a list of labels for a clip, such as {nested!r}; this estimator learns from one label a clip."
+            f"{name} holds several labels for a clip, such as {nested!r}; this estimator learns from one label a clip."
         )
     texts = sum(isinstance(label, str) for label in labels)
     return np.array(labels, dtype=object if 0 < texts < len(labels) else None)

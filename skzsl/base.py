@@ -19,7 +19,7 @@ from ._compat import HasMethods, Interval
 from ._labels import Targets, check_candidates, encode_targets, label_array, label_texts, warn_of_numbers
 from ._segments import Segments, check_segments
 from .exceptions import CandidateWarning
-from .text import LookupEncoder, default_encoder, SentenceEncoder
+from .text import LookupEncoder, SentenceEncoder, default_encoder
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
@@ -243,15 +243,27 @@ def with_labels(estimator, labels):
     >>> with_labels(model, ["high hum", "high beep"]).classes_
     array(['high beep', 'high hum'], dtype='<U9')
     """
-    if hasattr(estimator, "with_labels"):
-        return estimator.with_labels(labels)
-    if isinstance(estimator, Pipeline):
-        name, last = estimator.steps[-1]
-        return Pipeline([*estimator.steps[:-1], (name, with_labels(last, labels))])
-    if hasattr(estimator, "best_estimator_"):
-        return with_labels(estimator.best_estimator_, labels)
+    view = final_estimator(estimator).with_labels(labels)
+    fitted = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(fitted, Pipeline):
+        return view
+    return Pipeline([*fitted.steps[:-1], (fitted.steps[-1][0], view)])
+
+
+def final_estimator(estimator):
+    """Find the zero-shot estimator inside a fitted Pipeline or search.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    found = getattr(estimator, "best_estimator_", estimator)
+    found = found.steps[-1][1] if isinstance(found, Pipeline) else found
+    if hasattr(found, "with_labels"):
+        return found
     raise TypeError(
-        f"{type(estimator).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "
+        f"{type(found).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "
         "Pipeline that ends in one or a fitted search over either."
     )
 

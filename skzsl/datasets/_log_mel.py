@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -42,7 +43,7 @@ def segment_features(waveform, *, n_segments, sample_rate):
 
 def feature_names():
     """Names of the columns of `segment_features`, in order."""
-    bands = zip(MODULATION_EDGES[:-1], MODULATION_EDGES[1:], strict=True)
+    bands = pairwise(MODULATION_EDGES)
     means = [f"mel_{band}_mean" for band in range(N_MELS)]
     deviations = [f"mel_{band}_deviation" for band in range(N_MELS)]
     return means + deviations + [f"modulation_{low:g}_{high:g}_hz" for low, high in bands]

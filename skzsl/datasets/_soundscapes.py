@@ -164,6 +164,7 @@ def _check_labels(labels):
 def _check_label(label):
     if not isinstance(label, str) or label.count(" ") != 2:
         raise ValueError(f"Label {label!r} is not three words; pass 'rate pitch timbre', such as 'fast high beeping'.")
-    for role, word, known in zip(("rate", "pitch", "timbre"), label.split(" "), (RATES, PITCHES, TIMBRES), strict=True):
-        if word not in known:
-            raise ValueError(f"Label {label!r} has an unknown {role}: {word!r}; pass one of {list(known)}.")
+    known = {"rate": list(RATES), "pitch": list(PITCHES), "timbre": list(TIMBRES)}
+    for word, (role, choices) in zip(label.split(" "), known.items(), strict=True):
+        if word not in choices:
+            raise ValueError(f"Label {label!r} has an unknown {role}: {word!r}; pass one of {choices}.")

@@ -17,8 +17,9 @@ PITCHES = {"low": (150.0, 240.0), "middle": (500.0, 800.0), "high": (1600.0, 250
 
 _HIGHEST_PARTIAL = 7600.0
 _BELL_RATIOS = (1.0, 2.32, 3.54, 4.97, 6.6, 8.9, 11.3, 14.2)
-_FADE_SECONDS = 0.005
+_FADE_SECONDS = 0.002
 _WANDER_SECONDS = 0.5
+_WARM_UP = 800  # samples, for the narrowest filter to reach its full output
 
 
 class Event(NamedTuple):
@@ -75,7 +76,7 @@ def _ringing(pitch, cycle, rng):
     """Inharmonic partials, as of a bell, struck once a cycle and left to decay."""
     turns = _turns(pitch)
     ratios = np.array(_BELL_RATIOS) * rng.uniform(0.98, 1.02, len(_BELL_RATIOS))
-    partials = [_sine(ratio * turns) for ratio in ratios if ratio * pitch.max() < _HIGHEST_PARTIAL]
+    partials = [_sine(ratio * turns) * ratio**-0.25 for ratio in ratios if ratio * pitch.max() < _HIGHEST_PARTIAL]
     return sum(partials) * np.exp(-(cycle % 1.0) / rng.uniform(0.4, 0.6))
 
 
@@ -200,7 +201,7 @@ def _noise_band(pitch, octaves, rng):
     centre = pitch.mean()
     edges = np.minimum(centre * 2.0 ** (np.array([-0.5, 0.5]) * octaves), _HIGHEST_PARTIAL)
     sections = butter(2, edges, btype="bandpass", fs=SAMPLE_RATE, output="sos")
-    return sosfilt(sections, _white_noise(pitch.size, rng))
+    return sosfilt(sections, _white_noise(_WARM_UP + pitch.size, rng))[_WARM_UP:]
 
 
 def _white_noise(n_samples, rng):

@@ -18,6 +18,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
+_BLOCK_BYTES = 8 << 20
 _PREDICT_ROWS = 1024
 
 
@@ -106,27 +107,36 @@ class EmbeddingNet(NeuralNet):
 
     def _run_lean_epoch(self, iterator, training):
         self._set_training(training)
+        step = self._take_step if training else self._loss
         losses, sizes = [], []
         with torch.set_grad_enabled(training):
             for inputs, targets in iterator:
-
-                def loss_of_batch(inputs=inputs, targets=targets):
-                    if training:
-                        self.optimizer_.zero_grad()
-                    loss = self.criterion_(self.infer(inputs), targets)
-                    if training:
-                        loss.backward()
-                    return loss
-
-                loss = self.optimizer_.step(loss_of_batch) if training else loss_of_batch()
-                losses.append(loss.detach())
+                losses.append(step(inputs, targets).detach())
                 sizes.append(len(targets))
         return float(np.average(torch.stack(losses).cpu().numpy(), weights=sizes))
+
+    def _loss(self, inputs, targets):
+        return self.criterion_(self.infer(inputs), targets)
+
+    def _take_step(self, inputs, targets):
+        def loss_with_gradient():
+            self.module_.zero_grad()
+            loss = self._loss(inputs, targets)
+            loss.backward()
+            return loss
+
+        if isinstance(self.optimizer_, torch.optim.LBFGS):
+            return self.optimizer_.step(loss_with_gradient)
+        loss = loss_with_gradient()
+        self.optimizer_.step()
+        return loss
 
     def _fixed_tensors(self):
         held = self.__dict__.get("_fixed")
         if held is None or held[0] is not self.fixed_inputs:
-            tensors = tuple(torch.as_tensor(array, dtype=torch.float32, device=self.device) for array in self.fixed_inputs)
+            tensors = tuple(
+                torch.as_tensor(array, dtype=torch.float32, device=self.device) for array in self.fixed_inputs
+            )
             self.__dict__["_fixed"] = held = (self.fixed_inputs, tensors)
         return held[1]
 
@@ -153,7 +163,10 @@ class RowData:
 
 
 class RowBatches:
-    """Batches of (inputs, targets) sliced from :class:`RowData`, in a new order every epoch if ``rng`` is given."""
+    """Batches of (inputs, targets) from :class:`RowData`, in a new order every epoch if ``rng`` is given.
+
+    Rows are gathered, cast and moved to the device a block at a time, and batches are views of the block.
+    """
 
     def __init__(self, data, batch_size, device, rng=None):
         self.data, self.batch_size, self.device, self.rng = data, batch_size, device, rng
@@ -162,20 +175,22 @@ class RowBatches:
         return -(-len(self.data) // self.batch_size)
 
     def __iter__(self):
-        for rows in self._row_sets():
-            first, *others = (tensor[rows] for tensor in self.data.inputs)
-            inputs = (first.to(self.device, torch.float32), *(tensor.to(self.device) for tensor in others))
-            yield inputs, self.data.targets[rows].to(self.device)
+        for rows in self._blocks():
+            first, *others = (tensor[rows] for tensor in (*self.data.inputs, self.data.targets))
+            block = [first.to(self.device, torch.float32), *(tensor.to(self.device) for tensor in others)]
+            for *inputs, targets in zip(*(tensor.split(self.batch_size) for tensor in block), strict=True):
+                yield inputs, targets
 
-    def _row_sets(self):
+    def _blocks(self):
+        row_bytes = 4 * self.data.inputs[0][0].numel()
+        size = self.batch_size * max(1, _BLOCK_BYTES // (row_bytes * self.batch_size))
         rows = self.data.rows
         if self.rng is not None:
             order = torch.from_numpy(self.rng.permutation(len(self.data)))
             rows = order if rows is None else rows[order]
         if rows is not None:
-            return rows.split(self.batch_size)
-        starts = range(0, len(self.data), self.batch_size)
-        return (slice(start, start + self.batch_size) for start in starts)
+            return rows.split(size)
+        return (slice(start, start + size) for start in range(0, len(self.data), size))
 
 
 class Progress(Callback):
@@ -262,11 +277,15 @@ def resolve_optimizer(optimizer, weight_decay):
         if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
             raise ValueError(f"optimizer={optimizer!r} is not in torch.optim; pass a name such as 'AdamW' or a class.")
         optimizer = found
-    if "weight_decay" in inspect.signature(optimizer).parameters:
-        return {"optimizer": optimizer, "optimizer__weight_decay": weight_decay}
-    if weight_decay:
+    accepted = inspect.signature(optimizer).parameters
+    arguments = {"optimizer": optimizer}
+    if "fused" in accepted:
+        arguments["optimizer__fused"] = True
+    if "weight_decay" in accepted:
+        arguments["optimizer__weight_decay"] = weight_decay
+    elif weight_decay:
         raise ValueError(f"optimizer={optimizer!r} has no weight decay; pass weight_decay=0.")
-    return {"optimizer": optimizer}
+    return arguments
 
 
 def _silent(message):

@@ -1,10 +1,18 @@
 """Label text to vectors: scikit-learn transformers on lists of strings."""
 
+from ._default import default_encoder
 from ._hashing import HashingEncoder
 from ._lookup import LookupEncoder
 from ._prompts import Prompts, WordAverage
 from ._sentence import SentenceEncoder
 from ._word_vectors import WordVectorEncoder
-from ._default import default_encoder
 
-__all__ = ["HashingEncoder", "LookupEncoder", "Prompts", "SentenceEncoder", "WordAverage", "WordVectorEncoder"]
+__all__ = [
+    "HashingEncoder",
+    "LookupEncoder",
+    "Prompts",
+    "SentenceEncoder",
+    "WordAverage",
+    "WordVectorEncoder",
+    "default_encoder",
+]

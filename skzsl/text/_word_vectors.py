@@ -16,7 +16,7 @@ from ._cache import load_once
 
 
 class WordVectorEncoder(TextEncoder):
-    """Average the pretrained vectors of a text's words.
+    r"""Average the pretrained vectors of a text's words.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class WordVectorEncoder(TextEncoder):
     >>> import pathlib, tempfile
     >>> from skzsl.text import WordVectorEncoder
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "vectors.txt"
-    >>> _ = path.write_text("church 1 0\\nbells 0 1\\n")
+    >>> _ = path.write_text("church 1 0\nbells 0 1\n")
     >>> WordVectorEncoder(path).fit_transform(["Church bells"])
     array([[0.5, 0.5]], dtype=float32)
     """

@@ -211,13 +211,13 @@ class ZeroShotBilinear(ZeroShotClassifier):
         train = self._train_online if self.solver == "online" else self._train_minibatch
         start = self.coef_ if going_on else None
         self.coef_ = train(segments.mean(), targets.codes, self._label_vectors(targets.seen), epochs, start)
-        self.n_iter_ = epochs if start is None else self.n_iter_ + epochs
         return self
 
     def _train_online(self, clips, codes, vectors, epochs, start):
         from ..solvers import online_ranking
 
         self._net = None
+        self.n_iter_ = epochs if start is None else self.n_iter_ + epochs
         return online_ranking(
             clips,
             codes,
@@ -238,6 +238,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
         self._net.set_params(lr=self.lr, batch_size=self.batch_size, fixed_inputs=(vectors,))
         self._net.train((clips,), codes, epochs=epochs)
         self.history_ = self._net.epochs
+        self.n_iter_ = len(self.history_)
         return self._net.module_.weight.detach().cpu().numpy().copy()
 
     def _score_labels(self, segments, vectors):

@@ -48,9 +48,10 @@ def test_default_labels_are_every_combination_of_words():
     assert np.isfinite(data.X).all()
 
 
-def test_every_word_is_described():
+def test_description_names_every_word_with_its_range():
     description = few().DESCR
-    assert all(word in description for word in [*RATES, *PITCHES, *TIMBRES])
+    assert all(f"{word} {low:g}-{high:g}" in description for word, (low, high) in (RATES | PITCHES).items())
+    assert all(f" {timbre} " in description for timbre in TIMBRES)
 
 
 def test_same_seed_gives_the_same_soundscapes():

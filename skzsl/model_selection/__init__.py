@@ -1,0 +1,14 @@
+"""Class-disjoint protocols: splitters by label and scorers over unseen candidates."""
+
+from ._scorers import get_scorer, zero_shot_scorer
+from ._splitters import CategoryPairs, ClassDisjointKFold, FewShotKFold, LeaveOneCategoryOut, WithinCategoryKFold
+
+__all__ = [
+    "CategoryPairs",
+    "ClassDisjointKFold",
+    "FewShotKFold",
+    "LeaveOneCategoryOut",
+    "WithinCategoryKFold",
+    "get_scorer",
+    "zero_shot_scorer",
+]
