@@ -106,7 +106,7 @@ def label_texts(labels: np.ndarray, texts: Mapping | None) -> list[str]:
         For a number that ``texts`` leaves out, a text that is not a non-empty string, and two labels with one text.
     """
     texts_of = {} if texts is None else texts
-    found = {}
+    found: dict[str, object] = {}
     for label in labels.tolist():
         if texts is not None and label not in texts and not isinstance(label, str):
             raise ValueError(f"Label {label!r} has no text in label_texts; add {{{label!r}: 'its text'}}.")

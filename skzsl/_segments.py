@@ -100,7 +100,7 @@ def _present_lengths(X: np.ndarray) -> np.ndarray:
     lengths = np.empty(len(X), dtype=np.intp)
     for rows in row_chunks(X):
         block = X[rows]
-        present = block.any(axis=2)
+        present: np.ndarray = np.any(block, axis=2)
         if block.dtype.kind == "f":
             present &= ~np.isnan(block).all(axis=2)
         last = block.shape[1] - np.argmax(present[:, ::-1], axis=1)

@@ -10,7 +10,7 @@ from numbers import Real
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -19,7 +19,7 @@ from ._compat import HasMethods, Interval
 from ._labels import Targets, check_candidates, encode_targets, label_array, label_texts, warn_of_numbers
 from ._segments import Segments, check_segments
 from .exceptions import CandidateWarning
-from .text import LookupEncoder, SentenceEncoder, default_encoder
+from .text import LabelVectors
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
@@ -175,10 +175,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
 
     def _start_text(self, labels):
         warn_of_numbers(labels, self.label_texts)
-        texts = label_texts(labels, self.label_texts)
-        encoder = _resolve_encoder(self.text_encoder).fit(texts)
-        vectors = _checked_vectors(encoder, texts)
-        self.text_encoder_, self._vectors_of_texts = encoder, dict(zip(texts, vectors, strict=True))
+        self._vectors = LabelVectors(self.text_encoder, label_texts(labels, self.label_texts))
+        self.text_encoder_ = self._vectors.encoder
 
     def _candidates(self, labels) -> np.ndarray:
         if labels is None:
@@ -189,11 +187,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
 
     def _label_vectors(self, labels: np.ndarray) -> np.ndarray:
         """Text vectors of labels, (n_labels, k); each text is encoded once per fitted model."""
-        texts = label_texts(labels, self.label_texts)
-        new = [text for text in texts if text not in self._vectors_of_texts]
-        if new:
-            self._vectors_of_texts.update(zip(new, _checked_vectors(self.text_encoder_, new), strict=True))
-        return np.stack([self._vectors_of_texts[text] for text in texts])
+        return self._vectors.of(label_texts(labels, self.label_texts))
 
     def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
@@ -278,27 +272,3 @@ def all_or_nothing(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
-
-
-def _resolve_encoder(text_encoder):
-    if text_encoder is None:
-        return default_encoder()
-    if isinstance(text_encoder, str):
-        return SentenceEncoder(text_encoder)
-    if isinstance(text_encoder, Mapping) or hasattr(text_encoder, "loc"):
-        return LookupEncoder(text_encoder)
-    return clone(text_encoder)
-
-
-def _checked_vectors(encoder, texts):
-    vectors = encoder.transform(texts)
-    vectors = vectors.toarray() if hasattr(vectors, "toarray") else np.asarray(vectors)
-    if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu":
-        raise ValueError(
-            f"text_encoder {encoder!r} turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must "
-            "return one row of numbers for each text."
-        )
-    if not np.isfinite(vectors).all():
-        text = texts[int(np.argmin(np.isfinite(vectors).all(axis=1)))]
-        raise ValueError(f"text_encoder gave NaN or infinity for {text!r}; change that label's text or the encoder.")
-    return vectors

@@ -105,7 +105,7 @@ class _ZeroShotScorer:
             X, y = safe_indexing(X, rows), y[rows]
         missing = [label for label in set(y.tolist()) if label not in candidates]
         if missing:
-            raise ValueError(f"Labels {sorted(missing)[:5]} of y are not among the candidates; add them to candidates.")
+            raise ValueError(f"Labels {sorted(missing)[:5]} of y are not among the candidates; add them.")
         metric = self.metric if callable(self.metric) else _METRICS[self.metric]
         return metric(y, with_labels(estimator, candidates).predict(X))
 

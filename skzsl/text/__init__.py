@@ -1,7 +1,7 @@
 """Label text to vectors: scikit-learn transformers on lists of strings."""
 
-from ._default import default_encoder
 from ._hashing import HashingEncoder
+from ._label_vectors import LabelVectors
 from ._lookup import LookupEncoder
 from ._prompts import Prompts, WordAverage
 from ._sentence import SentenceEncoder
@@ -9,10 +9,10 @@ from ._word_vectors import WordVectorEncoder
 
 __all__ = [
     "HashingEncoder",
+    "LabelVectors",
     "LookupEncoder",
     "Prompts",
     "SentenceEncoder",
     "WordAverage",
     "WordVectorEncoder",
-    "default_encoder",
 ]

@@ -113,6 +113,9 @@ class ZeroShotBilinear(ZeroShotClassifier):
         "verbose": ["boolean"],
     }
 
+    coef_: np.ndarray
+    n_iter_: int
+
     def __init__(
         self,
         text_encoder=None,

@@ -1,0 +1,81 @@
+"""A fitted text encoder together with the vectors it has given so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+
+from ._lookup import LookupEncoder
+from ._sentence import SentenceEncoder
+
+
+class LabelVectors:
+    """Vectors of label texts, each encoded once.
+
+    Parameters
+    ----------
+    text_encoder : transformer, str, Mapping, DataFrame or None
+        What an estimator takes as ``text_encoder``; a transformer is cloned, so the caller's stays unfitted.
+    texts : list of str
+        Texts to fit the encoder on.
+
+    Attributes
+    ----------
+    encoder : transformer
+        The fitted encoder.
+    """
+
+    def __init__(self, text_encoder, texts: list[str]):
+        self.encoder = resolve_encoder(text_encoder).fit(texts)
+        self._known: dict[str, np.ndarray] = {}
+        self.of(texts)
+
+    def of(self, texts: list[str]) -> np.ndarray:
+        """Vectors (n_texts, k) of texts, seen before or not.
+
+        Raises
+        ------
+        ValueError
+            If the encoder does not return one row of finite numbers for each text.
+        """
+        new = [text for text in texts if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._encode(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+    def _encode(self, texts):
+        vectors = self.encoder.transform(texts)
+        vectors = vectors.toarray() if hasattr(vectors, "toarray") else np.asarray(vectors)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu":
+            raise ValueError(
+                f"text_encoder turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must return "
+                "one row of numbers for each text."
+            )
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            text = texts[int(np.argmin(finite))]
+            raise ValueError(f"text_encoder gave NaN or infinity for {text!r}; change that text or the encoder.")
+        return vectors
+
+
+def resolve_encoder(text_encoder):
+    """Turn any value of an estimator's ``text_encoder`` into an unfitted transformer."""
+    if text_encoder is None:
+        return default_encoder()
+    if isinstance(text_encoder, str):
+        return SentenceEncoder(text_encoder)
+    if isinstance(text_encoder, Mapping) or hasattr(text_encoder, "loc"):
+        return LookupEncoder(text_encoder)
+    return clone(text_encoder)
+
+
+def default_encoder() -> Pipeline:
+    """Build MiniLM sentence vectors, centred on the labels of fit and scaled to unit length.
+
+    Label names share a large common component ("all are sounds"); without it their differences stand out.
+    """
+    return make_pipeline(SentenceEncoder(), StandardScaler(with_std=False), Normalizer())

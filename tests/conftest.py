@@ -1,0 +1,42 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+torch.set_num_threads(1)
+
+
+def pytest_report_header():
+    folder = data_folder()
+    return f"skzsl data: {folder if folder.is_dir() else 'absent; tests on ESC-50 and AudioSet skip'}"
+
+
+def data_folder():
+    default = Path(__file__).parents[2] / "shared" / "data"
+    return Path(os.environ.get("SKZSL_DATA", default))
+
+
+@pytest.fixture(scope="session")
+def data():
+    folder = data_folder()
+    if not folder.is_dir():
+        pytest.skip(f"no data at {folder}; set SKZSL_DATA to the folder with the ESC-50 and AudioSet embeddings")
+    return folder
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def word_sounds(rng):
+    """Clips whose features are the sum of one direction for each word of their label, plus noise; 3 x 4 words."""
+    rates, sources = ["slow", "medium", "fast"], ["beep", "buzz", "hum", "ring"]
+    direction = {word: rng.normal(size=24) for word in rates + sources}
+    labels = np.repeat([f"{rate} {source}" for rate in rates for source in sources], 10)
+    X = np.stack([sum(direction[word] for word in label.split()) for label in labels])
+    return X + 0.3 * rng.normal(size=X.shape), labels

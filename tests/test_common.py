@@ -1,0 +1,28 @@
+"""The scikit-learn contract, for every estimator."""
+
+import warnings
+
+import pytest
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skzsl import ZeroShotBilinear
+from skzsl.exceptions import LabelTextWarning
+from skzsl.preprocessing import SegmentPooling, Segmentwise
+from skzsl.text import HashingEncoder
+
+ESTIMATORS = [
+    ZeroShotBilinear(HashingEncoder()),
+    ZeroShotBilinear(HashingEncoder(), solver="minibatch"),
+    SegmentPooling(),
+    SegmentPooling("mean+max"),
+    Segmentwise(StandardScaler()),
+]
+
+
+@pytest.mark.filterwarnings(f"ignore::{LabelTextWarning.__module__}.LabelTextWarning")
+@parametrize_with_checks(ESTIMATORS, xfail_strict=True)
+def test_estimator_keeps_the_contract(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LabelTextWarning)
+        check(estimator)

@@ -1,0 +1,109 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from skzsl._labels import check_candidates, encode_targets, label_texts, warn_of_numbers
+from skzsl.exceptions import LabelTextWarning
+
+WORDS = ["rain", "dog bark", "rain", "siren"]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        WORDS,
+        tuple(WORDS),
+        np.array(WORDS),
+        np.array(WORDS, dtype=object),
+        np.array(WORDS, dtype=np.dtypes.StringDType()),
+        pd.Series(WORDS),
+        pd.Series(WORDS, dtype="category"),
+        pl.Series(WORDS),
+    ],
+    ids=["list", "tuple", "str", "object", "StringDType", "pandas", "categorical", "polars"],
+)
+def test_every_kind_of_text_labels_is_encoded(y):
+    targets = encode_targets(y, 4)
+    assert targets.classes.tolist() == ["dog bark", "rain", "siren"]
+    assert targets.codes.tolist() == [1, 0, 1, 2]
+
+
+def test_codes_count_in_the_labels_seen_so_far():
+    targets = encode_targets(["rain", "wind"], 2, seen=np.array(["dog", "rain"]), classes=["zebra"])
+    assert targets.seen.tolist() == ["dog", "rain", "wind"]
+    assert targets.classes.tolist() == ["dog", "rain", "wind", "zebra"]
+    assert targets.codes.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "target y is None"),
+        (["rain", ""], r"y\[1\] = '' is an empty label"),
+        (["rain", "  "], r"y\[1\] = '  ' is an empty label"),
+        (["rain", None], r"y\[1\] is None"),
+        (["rain", float("nan")], r"y\[1\] is nan"),
+        (pd.Series(["rain", pd.NA], dtype=object), r"y\[1\] is <NA>"),
+        (["rain", 3], "mixes text and other labels, such as 3"),
+        ([["rain"], ["dog", "siren"]], r"several labels for a clip, such as \['dog', 'siren'\]"),
+        (np.ones((2, 3)), r"shape \(2, 3\) has several labels"),
+        ([0.5, 1.5], "continuous"),
+        (["rain"], r"inconsistent numbers of samples: \[2, 1\]"),
+    ],
+    ids=str,
+)
+def test_bad_labels_are_named(y, message):
+    with pytest.raises(ValueError, match=message):
+        encode_targets(y, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("rain", r"one label; pass a list of labels, such as \['rain'\]"),
+        ([], "no label to choose from"),
+        (["rain", "dog", "rain"], r"duplicates: \['rain'\]"),
+        ({"rain", "dog"}, "has no order"),
+        ({"rain": 1}, "has no order"),
+        (7, "has no order"),
+        (["rain", None], r"labels\[1\] is None"),
+        (["rain", ""], "empty label"),
+    ],
+    ids=str,
+)
+def test_bad_candidates_are_named(labels, message):
+    with pytest.raises(ValueError, match=message):
+        check_candidates(labels, np.array(["a"]))
+
+
+def test_candidates_keep_the_order_and_the_dtype_of_y():
+    assert check_candidates(["b", "a"], np.array(["x"])).tolist() == ["b", "a"]
+    assert check_candidates(["b", "a"], np.array(["x"], dtype=object)).dtype == object
+
+
+def test_texts_come_from_the_mapping_or_are_the_labels():
+    assert label_texts(np.array(["a", "b"]), {"a": "alpha"}) == ["alpha", "b"]
+    assert label_texts(np.array([3, 5]), {3: "three", 5: "five", 7: "seven"}) == ["three", "five"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "texts", "message"),
+    [
+        ([3, 5], {3: "three"}, "Label 5 has no text in label_texts"),
+        (["a"], {"a": ""}, "label_texts.'a'. = '' is no text"),
+        (["a"], {"a": 3}, "= 3 is no text"),
+        (["a", "b"], {"a": "b"}, "'a' and 'b' share the text 'b'"),
+    ],
+)
+def test_bad_texts_are_named(labels, texts, message):
+    with pytest.raises(ValueError, match=message):
+        label_texts(np.array(labels), texts)
+
+
+def test_numbers_warn_only_without_texts(recwarn):
+    warn_of_numbers(np.array([0, 1]), {0: "zero", 1: "one"})
+    warn_of_numbers(np.array(["0"]), None)
+    assert not recwarn
+    with pytest.warns(LabelTextWarning, match="such as 0 are numbers"):
+        warn_of_numbers(np.array([0, 1]), None)
