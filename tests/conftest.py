@@ -1,11 +1,15 @@
 import os
+
+# Before scipy is imported: with it, scikit-learn's array API check runs instead of being skipped.
+os.environ["SCIPY_ARRAY_API"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-os.environ["HF_HUB_OFFLINE"] = "1"
 torch.set_num_threads(1)
 
 

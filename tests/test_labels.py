@@ -64,7 +64,7 @@ def test_bad_labels_are_named(y, message):
         ("rain", r"one label; pass a list of labels, such as \['rain'\]"),
         ([], "no label to choose from"),
         (["rain", "dog", "rain"], r"duplicates: \['rain'\]"),
-        ({"rain", "dog"}, "has no order"),
+        ({"rain"}, "has no order"),
         ({"rain": 1}, "has no order"),
         (7, "has no order"),
         (["rain", None], r"labels\[1\] is None"),

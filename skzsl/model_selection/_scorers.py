@@ -103,9 +103,9 @@ class _ZeroShotScorer:
         if self.candidates == "unseen" and not seen.isdisjoint(y.tolist()):
             rows = [row for row, label in enumerate(y.tolist()) if label not in seen]
             X, y = safe_indexing(X, rows), y[rows]
-        missing = [label for label in set(y.tolist()) if label not in candidates]
+        missing = sorted(set(y.tolist()).difference(candidates))
         if missing:
-            raise ValueError(f"Labels {sorted(missing)[:5]} of y are not among the candidates; add them.")
+            raise ValueError(f"Labels {missing[:5]} of y are not among the candidates; add them.")
         metric = self.metric if callable(self.metric) else _METRICS[self.metric]
         return metric(y, with_labels(estimator, candidates).predict(X))
 
@@ -116,7 +116,7 @@ class _ZeroShotScorer:
             unseen = [label for label in present if label not in seen]
             if not unseen:
                 raise ValueError(
-                    f"Every label of y was seen in training, such as {present[0]!r}; score over class-disjoint folds or "
+                    f"All labels of y were seen in training, such as {present[0]!r}; score class-disjoint folds or "
                     "pass candidates='test'."
                 )
             return unseen

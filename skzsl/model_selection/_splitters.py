@@ -226,7 +226,7 @@ def _category_masks(categories, labels, at_least=1):
     of_label = np.array([str(categories[label]) for label in labels.tolist()])
     names = np.unique(of_label)
     if len(names) < at_least:
-        raise ValueError(f"All labels are in category {names[0]!r}; at least {at_least} categories are needed.")
+        raise ValueError(f"All labels are in category {names[0].item()!r}; at least {at_least} categories are needed.")
     return [of_label == name for name in names]
 
 

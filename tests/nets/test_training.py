@@ -125,7 +125,7 @@ def test_unknown_devices_and_optimizers_are_named():
         resolve_device("gpu")
     with pytest.raises(ValueError, match="cuda:99"):
         resolve_device("cuda:99")
-    with pytest.raises(ValueError, match="'Adamm' is not in torch.optim"):
+    with pytest.raises(ValueError, match=r"'Adamm' is not in torch\.optim"):
         resolve_optimizer("Adamm", 0.0)
     with pytest.raises(ValueError, match="no weight decay"):
         resolve_optimizer("LBFGS", 0.1)

@@ -1,0 +1,111 @@
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import Normalizer, StandardScaler
+
+from skzsl.exceptions import UnknownWordError
+from skzsl.text import HashingEncoder, LookupEncoder, Prompts, WordAverage
+
+TABLE = {"dog": [1.0, 0.0], "rain": [0.0, 1.0], "church": [2.0, 0.0], "bells": [0.0, 4.0]}
+ENCODERS = [
+    HashingEncoder(8),
+    LookupEncoder(TABLE),
+    Prompts(HashingEncoder(8), ["{label}", "a {label}"]),
+    WordAverage(LookupEncoder(TABLE)),
+]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: type(encoder).__name__)
+def test_encoders_are_transformers_of_lists_of_strings(encoder):
+    texts = ["dog", "rain"]
+    vectors = encoder.fit_transform(texts)
+    assert vectors.shape == (2, len(encoder.get_feature_names_out()))
+    for same in (clone(encoder).fit(texts), pickle.loads(pickle.dumps(encoder))):
+        np.testing.assert_array_equal(same.transform(np.array(texts)), vectors)
+    for kind in (tuple(texts), np.array(texts, dtype=object), pd.Series(texts)):
+        np.testing.assert_array_equal(encoder.transform(kind), vectors)
+    np.testing.assert_allclose(encoder.transform(["rain"])[0], vectors[1])
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: type(encoder).__name__)
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [("dog", "not a list of texts"), ([], "empty"), (["dog", ""], "Text 1 is empty"), (["dog", 3], "Text 1 is 3")],
+    ids=["lone string", "none", "empty", "number"],
+)
+def test_bad_texts_are_named(encoder, texts, message):
+    with pytest.raises(ValueError, match=message):
+        clone(encoder).fit(texts)
+
+
+def test_encoders_join_and_scale_in_pipelines_and_unions():
+    union = make_union(make_pipeline(LookupEncoder(TABLE), StandardScaler(with_std=False)), HashingEncoder(3))
+    vectors = make_pipeline(union, Normalizer()).fit_transform(["dog", "rain"])
+    assert vectors.shape == (2, 5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
+    np.testing.assert_allclose(vectors[0, :2], -vectors[1, :2])
+
+
+def test_words_hash_to_fixed_nearly_orthogonal_directions():
+    vectors = HashingEncoder(4096).fit_transform(["fast beep", "fast hum", "dog", "fast beep"])
+    np.testing.assert_array_equal(vectors[0], vectors[3])
+    assert vectors[0] @ vectors[1] == pytest.approx(0.5, abs=0.06)
+    assert vectors[0] @ vectors[2] == pytest.approx(0.0, abs=0.06)
+
+
+def test_hashing_does_not_depend_on_the_process():
+    import subprocess
+    import sys
+
+    code = "from skzsl.text import HashingEncoder as H; print(H(3).fit_transform(['dog bark']).tolist())"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == str(HashingEncoder(3).fit_transform(["dog bark"]).tolist())
+
+
+def test_lookup_takes_tables_indexed_by_text():
+    frame = pd.DataFrame(TABLE).T
+    np.testing.assert_array_equal(LookupEncoder(frame).fit_transform(["rain"]), [[0.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("table", "error", "message"),
+    [
+        ({"rain": [1.0]}, UnknownWordError, "'dog' is not in the lookup table"),
+        ({"rain": [1.0], "dog": [1.0, 2.0]}, ValueError, "all need one length"),
+        ({"rain": [[1.0]], "dog": [[1.0]]}, ValueError, "all need one length"),
+        ({"rain": [1.0], "dog": [np.nan]}, ValueError, "vector of 'dog' holds NaN"),
+    ],
+)
+def test_bad_tables_are_named(table, error, message):
+    with pytest.raises(error, match=message):
+        LookupEncoder(table).fit(["rain", "dog"])
+
+
+def test_prompts_average_the_encoded_sentences():
+    encoder = HashingEncoder(16)
+    expected = (encoder.fit_transform(["a dog", "a rain"]) + encoder.fit_transform(["dog far", "rain far"])) / 2
+    np.testing.assert_allclose(Prompts(encoder, ["a {label}", "{label} far"]).fit_transform(["dog", "rain"]), expected)
+
+
+def test_braces_in_labels_stay_as_they_are():
+    expected = HashingEncoder(16).fit_transform(["a {label} {x}"])
+    np.testing.assert_allclose(Prompts(HashingEncoder(16), "a {label}").fit_transform(["{label} {x}"]), expected)
+
+
+@pytest.mark.parametrize(
+    ("templates", "message"), [("a sound", "'a sound' has no '{label}'"), ([], "empty"), (["{label}", 3], "3 has no")]
+)
+def test_templates_need_a_place_for_the_label(templates, message):
+    with pytest.raises(ValueError, match=message):
+        Prompts(HashingEncoder(), templates).fit(["dog"])
+
+
+def test_word_average_is_the_mean_of_single_words():
+    vectors = WordAverage(LookupEncoder(TABLE)).fit_transform(["church bells", "dog", "church_bells, dog!"])
+    np.testing.assert_allclose(vectors, [[1.0, 2.0], [1.0, 0.0], [1.0, 4 / 3]])
+    with pytest.raises(ValueError, match=r"'\?!' has no word"):
+        WordAverage(HashingEncoder()).fit(["?!"])

@@ -1,0 +1,110 @@
+import gzip
+import pickle
+
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors
+
+from skzsl.exceptions import ModelIntegrityError, ModelNotFoundError, UnknownWordError, UnknownWordWarning
+from skzsl.text import WordVectorEncoder, _cache
+
+WORDS = ["dog", "bark", "rain", "church", "bells", "Siren"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vectors")
+    table = KeyedVectors(4)
+    table.add_vectors(WORDS, np.random.default_rng(0).normal(size=(len(WORDS), 4)).astype(np.float32))
+    table.save(str(folder / "v.kv"))
+    table.save_word2vec_format(str(folder / "v.bin"), binary=True)
+    table.save_word2vec_format(str(folder / "v.bin.gz"), binary=True)
+    table.save_word2vec_format(str(folder / "word2vec.txt"))
+    lines = (folder / "word2vec.txt").read_text()
+    (folder / "glove.txt").write_text(lines.split("\n", 1)[1])
+    with gzip.open(folder / "glove.txt.gz", "wt") as file:
+        file.write(lines.split("\n", 1)[1])
+    return folder, table
+
+
+@pytest.mark.parametrize("name", ["v.kv", "v.bin", "v.bin.gz", "word2vec.txt", "glove.txt", "glove.txt.gz"])
+def test_every_format_gives_the_average_of_the_words(files, name):
+    folder, table = files
+    vectors = WordVectorEncoder(folder / name).fit_transform(["Dog bark", "church_bells", "rain"])
+    expected = [(table["dog"] + table["bark"]) / 2, (table["church"] + table["bells"]) / 2, table["rain"]]
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_table_is_read_once_and_never_pickled(files, monkeypatch):
+    folder, _ = files
+    encoder = WordVectorEncoder(str(folder / "v.kv")).fit(["dog"])
+    monkeypatch.setattr("skzsl.text._word_vectors._load", lambda path: pytest.fail("read again"))
+    copy = pickle.loads(pickle.dumps(encoder))
+    np.testing.assert_array_equal(copy.transform(["rain"]), encoder.transform(["rain"]))
+    assert len(pickle.dumps(encoder)) < 500
+
+
+def test_changed_file_is_read_again(files, tmp_path):
+    path = tmp_path / "v.txt"
+    path.write_text("dog 1 2\n")
+    first = WordVectorEncoder(path).fit_transform(["dog"])
+    path.write_text("dog 3 4\n")
+    import os
+
+    os.utime(path, ns=(1, 1))
+    assert not np.array_equal(WordVectorEncoder(path).fit_transform(["dog"]), first)
+
+
+def test_label_without_known_words_follows_the_policy(files):
+    path = files[0] / "v.kv"
+    with pytest.raises(UnknownWordError, match=r"'zzz' has no word that v\.kv knows"):
+        WordVectorEncoder(path).fit(["dog", "zzz"])
+    with pytest.warns(UnknownWordWarning, match="its vector is zero"):
+        assert not WordVectorEncoder(path, oov="warn").fit_transform(["zzz"]).any()
+    assert not WordVectorEncoder(path, oov="zero").fit_transform(["zzz"]).any()
+
+
+def test_unknown_words_beside_known_ones_are_left_out_with_a_warning(files, recwarn):
+    folder, table = files
+    encoder = WordVectorEncoder(folder / "v.kv", oov="zero")
+    np.testing.assert_allclose(encoder.fit_transform(["dog of rain"])[0], (table["dog"] + table["rain"]) / 2, atol=1e-6)
+    assert not recwarn
+    with pytest.warns(UnknownWordWarning, match=r"\['of'\]"):
+        encoder.set_params(oov="error").transform(["dog of rain"])
+
+
+def test_case_is_kept_on_request(files):
+    folder, table = files
+    vector = WordVectorEncoder(folder / "v.kv", lowercase=False).fit_transform(["Siren"])[0]
+    np.testing.assert_allclose(vector, table["Siren"])
+
+
+def test_missing_and_damaged_files_are_named(tmp_path):
+    with pytest.raises(ModelNotFoundError, match=r"nowhere\.kv"):
+        WordVectorEncoder(tmp_path / "nowhere.kv").fit(["dog"])
+    for name in ("broken.kv", "broken.bin", "broken.txt"):
+        (tmp_path / name).write_bytes(b"\x80\x04 this is no table\n of vectors")
+        with pytest.raises(ModelIntegrityError, match=f"{name}.*cannot be read"):
+            WordVectorEncoder(tmp_path / name).fit(["dog"])
+
+
+def test_real_word2vec_vectors_give_the_published_averages(data, tmp_path):
+    """The averages of the data folder were made from the full table; ours come from its single words."""
+    stored = np.load(data / "label_embeddings.npz")
+    table = KeyedVectors(300)
+    table.add_vectors(stored["word2vec_word"].tolist(), stored["word2vec_vec"].astype(np.float32))
+    table.save(str(tmp_path / "words.kv"))
+    encoder = WordVectorEncoder(tmp_path / "words.kv", oov="zero")
+    single = [(i, name) for i, name in enumerate(stored["audioset527_name"].tolist()) if name.isalpha()]
+    single = [(i, name) for i, name in single if name.lower() in table]
+    assert len(single) > 20
+    ours = encoder.fit_transform([name for _, name in single])
+    theirs = stored["audioset527_word2vec"][[i for i, _ in single]]
+    cosine = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+    assert np.median(cosine) > 0.999
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    yield
+    _cache.clear()

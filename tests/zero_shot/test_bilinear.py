@@ -1,0 +1,295 @@
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from skzsl import ZeroShotBilinear
+from skzsl.exceptions import CandidateWarning, LabelTextWarning
+from skzsl.solvers import online_ranking
+from skzsl.text import HashingEncoder
+
+SOLVERS = ["online", "minibatch"]
+
+
+def make_model(solver="online", **parameters):
+    return ZeroShotBilinear(HashingEncoder(), solver=solver, **{"random_state": 0, "device": "cpu", **parameters})
+
+
+@pytest.fixture
+def held_out(word_sounds):
+    """Clips of nine seen labels and of three unseen ones, whose words are all heard."""
+    X, y = word_sounds
+    unseen = np.isin(y, ["slow beep", "medium buzz", "fast hum"])
+    return X[~unseen], y[~unseen], X[unseen], y[unseen]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_unseen_labels_are_recovered_when_words_compose(held_out, solver):
+    X, y, X_new, y_new = held_out
+    model = make_model(solver).fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert model.score(X_new, y_new, labels=np.unique(y_new)) > 0.8
+
+
+def test_online_coefficients_are_those_of_the_solver(held_out):
+    X, y, *_ = held_out
+    model = make_model(lr=0.05, max_epochs=3).fit(X, y)
+    classes, codes = np.unique(y, return_inverse=True)
+    vectors = HashingEncoder().fit_transform(classes)
+    expected = online_ranking(X, codes, vectors, lr=0.05, max_epochs=3, random_state=0)
+    np.testing.assert_array_equal(model.coef_, expected)
+    np.testing.assert_allclose(model.decision_function(X), X @ expected @ vectors.T, atol=1e-10)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_columns_follow_the_callers_labels(held_out, solver):
+    X, y, X_new, _ = held_out
+    model = make_model(solver).fit(X, y)
+    scores = model.decision_function(X_new, labels=["fast hum", "slow beep"])
+    assert scores.shape == (len(X_new), 2)
+    np.testing.assert_array_equal(model.decision_function(X_new, labels=["slow beep", "fast hum"]), scores[:, ::-1])
+    probabilities = model.predict_proba(X_new, labels=["fast hum", "slow beep"])
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    predicted = model.predict(X_new, labels=["fast hum", "slow beep"])
+    np.testing.assert_array_equal(predicted, np.array(["fast hum", "slow beep"])[probabilities.argmax(1)])
+
+
+def test_temperature_flattens_probabilities_after_training(held_out):
+    X, y, *_ = held_out
+    model = make_model().fit(X, y)
+    sharp = model.predict_proba(X).max()
+    model.set_params(temperature=100.0)
+    assert model.predict_proba(X).max() < sharp
+    scores = model.decision_function(X) / 100
+    np.testing.assert_allclose(model.predict_proba(X), np.exp(scores) / np.exp(scores).sum(1, keepdims=True))
+
+
+def test_ties_go_to_the_first_candidate(held_out):
+    X, y, *_ = held_out
+    model = make_model().fit(X, y)
+    zeros = np.zeros((3, X.shape[1]))
+    assert model.predict(zeros, labels=["z", "a"]).tolist() == ["z", "z", "z"]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_views_share_weights_and_sort_their_classes(held_out, solver):
+    X, y, X_new, y_new = held_out
+    model = make_model(solver).fit(X, y)
+    view = model.with_labels(["slow beep", "medium buzz", "fast hum"])
+    assert view.classes_.tolist() == ["fast hum", "medium buzz", "slow beep"]
+    assert view.coef_ is model.coef_
+    assert view.score(X_new, y_new) == model.score(X_new, y_new, labels=["slow beep", "medium buzz", "fast hum"])
+    assert model.classes_.tolist() == np.unique(y).tolist()
+    assert model.with_labels(["a", "b"]).decision_function(X_new).shape == (len(X_new),)
+
+
+def test_scoring_labels_that_are_no_candidates_warns(held_out):
+    X, y, X_new, y_new = held_out
+    model = make_model().fit(X, y)
+    with pytest.warns(CandidateWarning, match="'fast hum', 'medium buzz', 'slow beep'"):
+        assert model.score(X_new, y_new) == 0.0
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_segments_act_through_the_mean_of_the_present_ones(held_out, solver, rng):
+    X, y, *_ = held_out
+    segments = np.stack([X + 1, X - 1, np.zeros_like(X)], axis=1)
+    model = make_model(solver).fit(segments, y)
+    np.testing.assert_allclose(model.coef_, make_model(solver).fit((X + 1) / 2 + (X - 1) / 2, y).coef_, atol=1e-5)
+    padded = np.concatenate([segments, np.zeros_like(segments)], axis=1)
+    np.testing.assert_allclose(model.decision_function(padded), model.decision_function(segments))
+    assert model.n_features_in_ == X.shape[1]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+def test_narrow_and_memory_mapped_clips_work(held_out, solver, dtype, tmp_path):
+    X, y, *_ = held_out
+    X = np.round(20 * X + 100).clip(1, 255).astype(dtype)
+    model = make_model(solver, lr=1e-4).fit(X, y)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    again = make_model(solver, lr=1e-4).fit(mapped, y)
+    np.testing.assert_array_equal(model.coef_, again.coef_)
+    np.testing.assert_array_equal(model.predict(X), again.predict(mapped))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_models_survive_cloning_pickling_and_joblib(held_out, solver, tmp_path):
+    X, y, X_new, _ = held_out
+    model = make_model(solver).fit(X, y)
+    joblib.dump(model, tmp_path / "model.joblib")
+    labels = ["slow beep", "fast hum", "never met before"]
+    expected = model.decision_function(X_new, labels=labels)
+    for copy in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib"), clone(model).fit(X, y)):
+        np.testing.assert_array_equal(copy.decision_function(X_new, labels=labels), expected)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_partial_fit_goes_on_and_meets_new_labels(held_out, solver):
+    X, y, X_new, y_new = held_out
+    model = make_model(solver, shuffle=False)
+    model.partial_fit(X, y)
+    one_pass = model.coef_
+    np.testing.assert_array_equal(one_pass, make_model(solver, shuffle=False, max_epochs=1).fit(X, y).coef_)
+    model.partial_fit(X, y)
+    twice = make_model(solver, shuffle=False, max_epochs=2).fit(X, y).coef_
+    np.testing.assert_allclose(model.coef_, twice, atol=1e-6 if solver == "minibatch" else 1e-10)
+    assert model.n_iter_ == 2
+    model.partial_fit(X_new, y_new)
+    assert set(y_new) <= set(model.seen_classes_)
+    assert len(model.classes_) == 12
+
+
+def test_partial_fit_takes_announced_classes(held_out):
+    X, y, *_ = held_out
+    model = make_model().partial_fit(X[:5], y[:5], classes=np.unique(y))
+    assert model.classes_.tolist() == np.unique(y).tolist()
+    assert model.seen_classes_.tolist() == np.unique(y[:5]).tolist()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_warm_start_goes_on_from_the_last_map(held_out, solver):
+    X, y, *_ = held_out
+    model = make_model(solver, shuffle=False, warm_start=True, max_epochs=1)
+    for _ in range(3):
+        model.fit(X, y)
+    expected = make_model(solver, shuffle=False, max_epochs=3).fit(X, y).coef_
+    np.testing.assert_allclose(model.coef_, expected, atol=1e-6 if solver == "minibatch" else 1e-10)
+    assert model.n_iter_ == 3
+
+
+def test_solvers_can_take_over_from_each_other(held_out):
+    X, y, *_ = held_out
+    model = make_model("online", warm_start=True).fit(X, y)
+    before = model.coef_
+    model.set_params(solver="minibatch", lr=1e-9).fit(X, y)
+    np.testing.assert_allclose(model.coef_, before, atol=1e-5)
+    model.set_params(solver="online").fit(X, y)
+    np.testing.assert_allclose(model.coef_, before, atol=1e-4)
+
+
+def test_early_stopping_ends_training_and_is_refused_in_partial_fit(held_out):
+    X, y, *_ = held_out
+    model = make_model("minibatch", lr=1.0, max_epochs=200, validation_fraction=0.2, patience=3).fit(X, y)
+    assert model.n_iter_ == len(model.history_) < 200
+    assert {"train_loss", "valid_loss"} <= set(model.history_[0])
+    with pytest.raises(ValueError, match="validation_fraction=None"):
+        model.partial_fit(X, y)
+
+
+def test_verbose_training_shows_a_bar(held_out, capsys):
+    X, y, *_ = held_out
+    make_model("minibatch", max_epochs=2, verbose=True).fit(X, y)
+    assert "train_loss" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {"rain": [1.0, 0.0], "dog": [0.0, 1.0], "wind": [1.0, 1.0]},
+        pd.DataFrame([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], index=["rain", "dog", "wind"]),
+    ],
+    ids=["dict", "DataFrame"],
+)
+def test_tables_serve_as_text_encoders(encoder):
+    model = ZeroShotBilinear(encoder, random_state=0).fit(np.eye(2), ["rain", "dog"])
+    assert model.predict(np.eye(2)).tolist() == ["rain", "dog"]
+    assert model.predict(np.eye(2), labels=["wind"]).tolist() == ["wind", "wind"]
+
+
+def test_caller_keeps_an_unfitted_encoder_and_its_parameters_are_searchable(held_out):
+    X, y, *_ = held_out
+    encoder = HashingEncoder(32)
+    model = ZeroShotBilinear(encoder).set_params(text_encoder__n_features=16).fit(X, y)
+    assert model.coef_.shape == (X.shape[1], 16)
+    assert not hasattr(encoder, "_n_features_out")
+
+
+def test_numbers_are_labels_through_their_texts(held_out):
+    X, y, X_new, _y_new = held_out
+    names, codes = np.unique(y, return_inverse=True)
+    texts = dict(enumerate(names.tolist()))
+    model = make_model(label_texts=texts).fit(X, codes)
+    expected = make_model().fit(X, names[codes])
+    np.testing.assert_allclose(model.coef_, expected.coef_)
+    assert model.predict(X).dtype == codes.dtype
+    np.testing.assert_array_equal(
+        model.predict(X_new, labels=["fast hum", "x"]), expected.predict(X_new, labels=["fast hum", "x"])
+    )
+    with pytest.warns(LabelTextWarning, match="such as 0 are numbers"):
+        make_model().fit(X, codes)
+
+
+def test_labels_keep_the_dtype_of_y(held_out):
+    X, y, *_ = held_out
+    assert make_model().fit(X, y.astype(object)).predict(X, labels=["a", "b"]).dtype == object
+    assert make_model().fit(X, y).predict(X).dtype == y.dtype
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_failed_fit_leaves_the_fitted_model_as_it_was(held_out, solver):
+    X, y, X_new, _ = held_out
+    model = make_model(solver).fit(X, y)
+    expected = model.predict(X_new)
+    for bad_X, bad_y in [(X[:, :5], ["a"] * len(X)), (np.full_like(X, np.nan), y), (X[:, :3], y[:-1])]:
+        with pytest.raises(ValueError, match=r".+"):
+            model.fit(bad_X, bad_y)
+        np.testing.assert_array_equal(model.predict(X_new), expected)
+
+
+def test_one_label_is_refused_before_training():
+    with pytest.raises(ValueError, match="one class only, 'rain'"):
+        make_model().fit(np.eye(2), ["rain", "rain"])
+    with pytest.raises(ValueError, match=r"one class only, 'rain', in 1 sample"):
+        make_model().fit(np.eye(1), ["rain"])
+
+
+def test_unfitted_model_says_so():
+    for call in ("predict", "predict_proba", "decision_function"):
+        with pytest.raises(NotFittedError):
+            getattr(make_model(), call)(np.eye(2))
+    with pytest.raises(NotFittedError):
+        make_model().with_labels(["a"])
+
+
+def test_same_seed_same_map_and_the_global_generator_is_left_alone(held_out):
+    X, y, *_ = held_out
+    for solver in SOLVERS:
+        np.random.seed(0)  # noqa: NPY002
+        expected = np.random.random()  # noqa: NPY002
+        np.random.seed(0)  # noqa: NPY002
+        first = make_model(solver).fit(X, y).coef_
+        assert np.random.random() == expected  # noqa: NPY002
+        np.testing.assert_array_equal(make_model(solver).fit(X, y).coef_, first)
+        assert not np.array_equal(make_model(solver, random_state=1).fit(X, y).coef_, first)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"solver": "sgd"}, "'solver' parameter"),
+        ({"lr": 0}, "'lr' parameter"),
+        ({"temperature": 0}, "'temperature' parameter"),
+        ({"text_encoder": 3}, "'text_encoder' parameter"),
+        ({"solver": "minibatch", "optimizer": "Adamm"}, "'Adamm' is not in torch"),
+        ({"solver": "minibatch", "device": "gpu"}, "device='gpu'"),
+    ],
+)
+def test_bad_parameters_are_named(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        make_model().set_params(**parameters).fit(np.eye(2), ["rain", "dog"])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="needs a CUDA device")
+def test_gpu_learns_the_map_of_the_cpu(held_out):
+    X, y, X_new, _ = held_out
+    on_gpu = make_model("minibatch", device="cuda").fit(X, y)
+    on_cpu = make_model("minibatch").fit(X, y)
+    np.testing.assert_allclose(on_gpu.coef_, on_cpu.coef_, atol=1e-3)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(on_gpu)).predict(X_new), on_gpu.predict(X_new))
