@@ -1,0 +1,47 @@
+# Every target builds what it needs in .venv; a bare machine needs Python 3.11 or newer and make.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint docs bench clean
+
+demo: .venv/.demo
+	$(BIN)/python examples/plot_quickstart.py
+
+test: .venv/.test
+	$(BIN)/python -m pytest
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: .venv/.docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+bench: .venv/.bench
+	$(BIN)/python benchmarks/esc50.py
+	$(BIN)/python benchmarks/speed_bilinear.py
+
+.venv/.python:
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/.demo: .venv/.python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[minilm,plot]"
+	touch $@
+
+.venv/.test: .venv/.python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[test]"
+	touch $@
+
+.venv/.docs: .venv/.python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[docs]"
+	touch $@
+
+.venv/.bench: .venv/.python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[bench]"
+	touch $@
+
+clean:
+	rm -rf .venv docs/_build docs/gallery docs/generated

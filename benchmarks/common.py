@@ -1,0 +1,62 @@
+"""What the benchmarks share: where the data is, how results are kept, and tables."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "numba", "sentence-transformers")
+
+
+def parser(description):
+    """Arguments of every benchmark."""
+    arguments = argparse.ArgumentParser(description=description)
+    default = os.environ.get("SKZSL_DATA", HERE.parent.parent / "shared" / "data")
+    arguments.add_argument("--data", type=Path, default=default, help="folder with the embeddings (or SKZSL_DATA)")
+    return arguments
+
+
+class Results:
+    """Figures of one benchmark in ``results/<name>.json``, saved after each, so that a run resumes where it stopped.
+
+    Figures are kept with the settings they belong to; other settings start anew.
+    """
+
+    def __init__(self, name, settings):
+        self.path = HERE / "results" / f"{name}.json"
+        self.path.parent.mkdir(exist_ok=True)
+        stored = json.loads(self.path.read_text()) if self.path.exists() else {}
+        same = stored.get("settings") == json.loads(json.dumps(settings))
+        self.figures = stored["figures"] if same else {}
+        self.head = {
+            "command": f"python benchmarks/{Path(sys.argv[0]).name}",
+            "settings": settings,
+            "versions": {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}},
+            "machine": {"processor": processor(), "cores": os.cpu_count()},
+        }
+
+    def get(self, key, compute):
+        """Return the figure under ``key``, computing and saving it if it is not there."""
+        if key not in self.figures:
+            self.figures[key] = compute()
+            self.path.write_text(json.dumps({**self.head, "figures": self.figures}, indent=1) + "\n")
+        return self.figures[key]
+
+
+def processor():
+    """Name of the processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def print_table(title, header, rows):
+    """Print a table in Markdown."""
+    print(f"\n{title}\n")
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(cell if isinstance(cell, str) else f"{cell:.3f}" for cell in row) + " |", flush=True)

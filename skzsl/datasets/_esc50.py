@@ -1,0 +1,70 @@
+"""ESC-50 as YAMNet embeddings, from a folder that holds them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+_FILES = ("esc50_yamnet.npz", "esc50_labels.json")
+
+
+def load_esc50_embeddings(folder):
+    """Load the YAMNet embeddings of ESC-50: 2000 clips of 50 labels in 5 categories.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Folder with ``esc50_yamnet.npz`` and ``esc50_labels.json``. They are not part of skzsl.
+
+    Returns
+    -------
+    esc50 : Bunch
+        X : ndarray of shape (2000, 9, 1024), float32
+            One embedding for each 0.96 s of a clip, every 0.48 s; not negative.
+        y : ndarray of shape (2000,), str
+            Label of each clip, in words.
+        fold : ndarray of shape (2000,), int
+            Official fold, 1 to 5.
+        categories : dict
+            Category of each label.
+        random_folds : dict
+            Fold, 1 to 5, of each label in a fixed random partition.
+        synonyms : dict
+            Further words for each label, a list of str.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing.
+
+    References
+    ----------
+    Piczak (2015). ESC: dataset for environmental sound classification. ACM Multimedia. CC BY-NC.
+
+    Examples
+    --------
+    >>> from skzsl.datasets import load_esc50_embeddings
+    >>> load_esc50_embeddings("data").X.shape  # doctest: +SKIP
+    (2000, 9, 1024)
+    """
+    folder = Path(folder)
+    for name in _FILES:
+        if not (folder / name).is_file():
+            raise FileNotFoundError(
+                f"{str(folder / name)!r} is missing; pass the folder that holds {' and '.join(_FILES)}."
+            )
+    labels = json.loads((folder / _FILES[1]).read_text(encoding="utf-8"))
+    with np.load(folder / _FILES[0], allow_pickle=False) as stored:
+        X = (stored["X_q"].astype(np.float32) - np.float32(stored["X_zero"])) * stored["X_scale"]
+        codes, fold = stored["y"], stored["fold"]
+    return Bunch(
+        X=X,
+        y=np.array([label["text"] for label in labels])[codes],
+        fold=fold,
+        categories={label["text"]: label["category"] for label in labels},
+        random_folds={label["text"]: label["zsl_random_fold"] for label in labels},
+        synonyms={label["text"]: label["added_words"] for label in labels},
+    )
