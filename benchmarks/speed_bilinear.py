@@ -31,11 +31,11 @@ CORNERS = [
 ]
 
 
-def make_problem(n, d, k, C, seed=0):
-    """Make clips around the means of their labels, at unit length, and random unit label vectors."""
-    rng = np.random.default_rng(seed)
+def make_problem(n, d, k, C, learnable=True):
+    """Make clips around the means of their labels, or anywhere, at unit length, and random unit label vectors."""
+    rng = np.random.default_rng(0)
     codes = rng.integers(0, C, n)
-    clips = rng.normal(size=(C, d))[codes] + 1.5 * rng.normal(size=(n, d))
+    clips = learnable * rng.normal(size=(C, d))[codes] + 1.5 * rng.normal(size=(n, d))
     vectors = rng.normal(size=(C, k))
     unit = [array / np.linalg.norm(array, axis=1, keepdims=True) for array in (clips, vectors)]
     return unit[0], codes, unit[1]
@@ -189,13 +189,15 @@ def main():
     print_table("First call of the online solver, seconds", [*compilation], [[*compilation.values()]])
 
     rows = []
-    for threads in (1, 2):
+    for threads, learnable in [(1, True), (2, True), (1, False)]:
+        problem = {**REFERENCE, "learnable": learnable}
         with threadpool_limits(threads):
-            key = f"reference, {threads} threads"
-            seconds = results.get(key, lambda: time_online(REFERENCE, {"literal": literal, **numpy_and_ours}))
+            key = f"reference, {threads} threads" + ("" if learnable else ", labels at random")
+            seconds = results.get(key, lambda p=problem: time_online(p, {"literal": literal, **numpy_and_ours}))
         ratios = [f"{seconds[name] / seconds['ours']:.0f} x" for name in ("literal", "numpy")]
-        rows.append([str(threads), *(f"{1e3 * value:.2f}" for value in seconds.values()), *ratios])
-    header = ["threads", "literal loop", "rank-1 numpy", "ours", "literal / ours", "numpy / ours"]
+        cells = [str(threads), "learnable" if learnable else "at random"]
+        rows.append([*cells, *(f"{1e3 * value:.2f}" for value in seconds.values()), *ratios])
+    header = ["threads", "labels", "literal loop", "rank-1 numpy", "ours", "literal / ours", "numpy / ours"]
     print_table(f"Online solver at {REFERENCE}, milliseconds an epoch", header, rows)
 
     rows = []
