@@ -6,7 +6,8 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 from skzsl.nets import BilinearModule, EmbeddingNet, WeightedRankingLoss
-from skzsl.nets.training import RowBatches, RowData, resolve_device, resolve_optimizer
+from skzsl.nets.batches import RowBatches, RowData
+from skzsl.nets.training import resolve_device, resolve_optimizer
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_batches_reach_the_module_as_float32(dtype):
 def test_small_blocks_give_the_same_batches(monkeypatch, rng):
     X, y = rng.normal(size=(37, 3)).astype(np.float32), np.arange(37)
     whole = [t.tolist() for _, t in RowBatches(RowData((X,), y), 4, "cpu", np.random.RandomState(0))]
-    monkeypatch.setattr("skzsl.nets.training._BLOCK_BYTES", 100)
+    monkeypatch.setattr("skzsl.nets.batches._BLOCK_BYTES", 100)
     assert [t.tolist() for _, t in RowBatches(RowData((X,), y), 4, "cpu", np.random.RandomState(0))] == whole
 
 

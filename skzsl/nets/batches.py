@@ -1,0 +1,65 @@
+"""Batches sliced from whole arrays."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+
+_BLOCK_BYTES = 8 << 20
+
+
+class RowData:
+    """Arrays with one row a clip, as tensors that share their memory, and optionally a subset of the rows."""
+
+    def __init__(self, inputs, targets=None, rows=None):
+        self.inputs = tuple(_as_tensor(array) for array in inputs)
+        self.targets = torch.zeros(len(self.inputs[0])) if targets is None else _as_tensor(targets)
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.targets) if self.rows is None else len(self.rows)
+
+    def subset(self, rows):
+        """Keep the given rows."""
+        return RowData(self.inputs, self.targets, rows)
+
+
+class RowBatches:
+    """Batches of (inputs, targets) from :class:`RowData`, in a new order every epoch if ``rng`` is given.
+
+    Rows are gathered, cast and moved to the device a block at a time, and batches are views of the block.
+    """
+
+    def __init__(self, data, batch_size, device, rng=None):
+        self.data, self.batch_size, self.device, self.rng = data, batch_size, device, rng
+
+    def __len__(self):
+        return -(-len(self.data) // self.batch_size)
+
+    def __iter__(self):
+        for rows in self._blocks():
+            first, *others = (tensor[rows] for tensor in (*self.data.inputs, self.data.targets))
+            block = [first.to(self.device, torch.float32), *(tensor.to(self.device) for tensor in others)]
+            for *inputs, targets in zip(*(tensor.split(self.batch_size) for tensor in block), strict=True):
+                yield inputs, targets
+
+    def _blocks(self):
+        row_bytes = 4 * self.data.inputs[0][0].numel()
+        size = self.batch_size * max(1, _BLOCK_BYTES // (row_bytes * self.batch_size))
+        rows = self.data.rows
+        if self.rng is not None:
+            order = torch.from_numpy(self.rng.permutation(len(self.data)))
+            rows = order if rows is None else rows[order]
+        if rows is not None:
+            return rows.split(size)
+        return (slice(start, start + size) for start in range(0, len(self.data), size))
+
+
+def _as_tensor(array):
+    if isinstance(array, torch.Tensor):
+        return array
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.asarray(array))
