@@ -35,7 +35,7 @@ PUBLISHED = {
 CATEGORIES = ["Animals", "Natural", "Human", "Interior", "Exterior"]
 SCORING = zero_shot_scorer(candidates="test")
 PAIRINGS = range(3)
-FRESH_PARTITIONS = range(101, 104)
+FRESH_PARTITIONS = range(201, 204)
 
 
 def search(memory, encoders, inner, n_clips, solver="online", few_shot=False):

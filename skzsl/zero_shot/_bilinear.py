@@ -30,7 +30,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
         rank, equation 4 weighs all of a clip's by the rank of the true label.
     lr : float, default=0.01
         Learning rate.
-    max_epochs : int, default=20
+    max_epochs : int, default=10
         Passes over the clips.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
@@ -122,7 +122,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
         *,
         solver="online",
         lr=0.01,
-        max_epochs=20,
+        max_epochs=10,
         shuffle=True,
         optimizer="AdamW",
         weight_decay=0.0,
