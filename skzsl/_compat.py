@@ -1,7 +1,8 @@
 """The only file that imports private scikit-learn names, so that a new release is met in one place."""
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-__all__ = ["HasMethods", "Interval", "StrOptions", "fit_context", "safe_indexing"]
+__all__ = ["BaseSearchCV", "HasMethods", "Interval", "StrOptions", "fit_context", "safe_indexing"]

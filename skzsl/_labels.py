@@ -55,10 +55,6 @@ def check_candidates(labels, classes: np.ndarray) -> np.ndarray:
     ValueError
         For a lone string, an unordered or unknown type, an empty list, duplicates, and missing or empty labels.
     """
-    if isinstance(labels, str | bytes):
-        raise ValueError(f"labels={labels!r} is one label; pass a list of labels, such as [{labels!r}].")
-    if isinstance(labels, set | frozenset | Mapping) or not isinstance(labels, Collection):
-        raise ValueError(f"labels={labels!r} of type {type(labels).__name__} has no order; pass a list of labels.")
     labels = label_array(labels, "labels")
     if len(labels) == 0:
         raise ValueError("labels=[] leaves no label to choose from; pass at least one.")
@@ -72,13 +68,19 @@ def label_array(labels, name: str) -> np.ndarray:
     """Labels as a 1-D array without missing or empty entries; ``name`` is the argument's, for the messages."""
     if labels is None:
         raise ValueError(f"This estimator requires {name} to be passed, but the target {name} is None; pass labels.")
-    labels = np.asarray(labels) if hasattr(labels, "__array__") else _list_to_array(list(labels), name)
+    if isinstance(labels, str | bytes | bytearray):
+        raise ValueError(f"{name}={labels!r} is one label; pass a list of labels, such as [{labels!r}].")
+    if not hasattr(labels, "__array__"):
+        if isinstance(labels, set | frozenset | Mapping) or not isinstance(labels, Collection):
+            raise ValueError(f"{name}={labels!r} of type {type(labels).__name__} has no order; pass a list of labels.")
+        labels = _list_to_array(list(labels), name)
+    labels = np.asarray(labels)
     if isinstance(labels.dtype, np.dtypes.StringDType):
         labels = labels.astype(object)
     if labels.ndim == 2 and labels.shape[1] > 1:
         raise ValueError(
-            f"{name} of shape {labels.shape} has several labels a clip; this estimator learns from one label a "
-            f"clip: pass {name} of shape ({len(labels)},)."
+            f"{name} of shape {labels.shape} has several labels a row; this estimator takes one label a clip: pass "
+            f"{name} of shape ({len(labels)},)."
         )
     labels = column_or_1d(labels, warn=True)
     _refuse_missing(labels, name)
@@ -123,9 +125,10 @@ def _merge(labels, others):
     if others is None:
         return np.unique(labels)
     others = label_array(others, "classes")
-    if (labels.dtype.kind in "OU") != (others.dtype.kind in "OU"):
+    kinds = {"U" if array.dtype.kind == "O" else array.dtype.kind for array in (labels, others)}
+    if len(kinds) > 1:
         raise ValueError(
-            f"y holds {labels.tolist()[0]!r} and classes {others.tolist()[0]!r}; make all text or all numbers."
+            f"Labels such as {labels.tolist()[0]!r} and {others.tolist()[0]!r} are of different types; make them one."
         )
     return np.union1d(labels, others)
 
@@ -134,19 +137,21 @@ def _list_to_array(labels, name):
     nested = next((label for label in labels if isinstance(label, list | tuple | set) and len(label) != 1), None)
     if nested is not None:
         raise ValueError(
-            f"{name} holds several labels for a clip, such as {nested!r}; this estimator learns from one label a clip."
+            f"{name} holds several labels in one place, such as {nested!r}; this estimator takes one label a clip."
         )
     texts = sum(isinstance(label, str) for label in labels)
     return np.array(labels, dtype=object if 0 < texts < len(labels) else None)
 
 
 def _refuse_missing(labels, name):
-    values = labels.tolist() if labels.dtype.kind in "OUf" else []
+    values = labels.tolist() if labels.dtype.kind in "OUfS" else []
     for position, label in enumerate(values):
         if label is None or type(label).__name__ in {"NAType", "NaTType"} or label != label:
             raise ValueError(f"Input {name} contains NaN or None: {name}[{position}] is {label!r}; drop it.")
+        if isinstance(label, bytes):
+            raise ValueError(f"{name}[{position}] = {label!r} is bytes; decode it to text.")
         if isinstance(label, str) and not label.strip():
             raise ValueError(f"{name}[{position}] = {label!r} is an empty label; give it a text.")
     others = [label for label in values if not isinstance(label, str)]
     if 0 < len(others) < len(values):
-        raise ValueError(f"{name} mixes text and other labels, such as {others[0]!r}; make every label a string.")
+        raise ValueError(f"{name} mixes text and other labels, such as {others[0]!r}; make all of one type.")

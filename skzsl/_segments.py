@@ -59,11 +59,13 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
     """
     _refuse_ragged(X)
     n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    if n_dims > 3:
+        raise ValueError(f"X has dim {n_dims}; pass clips as (n, d) or segments as (n, T, d).")
     if n_dims != 3:
         return Segments(validate_data(estimator, X, reset=reset))
     X = check_array(X, allow_nd=True, ensure_all_finite=False)
-    if X.shape[1] == 0:
-        raise ValueError(f"X of shape {X.shape} has clips without segments; pass at least one segment a clip.")
+    if 0 in X.shape[1:]:
+        raise ValueError(f"X of shape {X.shape} has clips without segments or features; pass at least one of each.")
     validate_data(estimator, X[:, 0], reset=reset, skip_check_array=True)
     return Segments(X, _present_lengths(X))
 

@@ -15,11 +15,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from ._compat import HasMethods, Interval
+from ._compat import BaseSearchCV, HasMethods, Interval
 from ._labels import Targets, check_candidates, encode_targets, label_array, label_texts, warn_of_numbers
 from ._segments import Segments, check_segments
 from .exceptions import CandidateWarning
-from .text import LabelVectors
+from .text._label_vectors import LabelVectors
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
@@ -69,8 +69,11 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         probabilities : ndarray of shape (n, n_labels)
             Columns in the order of ``labels``.
         """
+        if not self.temperature > 0:
+            raise ValueError(f"temperature={self.temperature!r}; pass a number above 0.")
         scores, _ = self._scores(X, labels)
-        return softmax(scores / scores.dtype.type(self.temperature), axis=1)
+        below_best = (scores - scores.max(axis=1, keepdims=True)).astype(np.float64) / self.temperature
+        return softmax(below_best, axis=1).astype(scores.dtype)
 
     def decision_function(self, X, labels=None):
         """Compatibility of every clip with every candidate.
@@ -85,8 +88,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n, n_labels) or (n,)
-            Columns in the order of ``labels``. Without ``labels`` and with two classes, scikit-learn's binary form: the
-            score of the second minus that of the first.
+            Columns in the order of ``labels``. Without ``labels`` and with two classes, also those of a view,
+            scikit-learn's binary form: the score of the second minus that of the first.
         """
         scores, _ = self._scores(X, labels)
         if labels is None and scores.shape[1] == 2:
@@ -116,14 +119,13 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         CandidateWarning
             If labels of ``y`` are not among the candidates.
         """
-        predicted = self.predict(X, labels=labels)
-        y = label_array(y, "y")
-        candidates = self.classes_ if labels is None else labels
-        missing = sorted(set(y.tolist()).difference(candidates), key=str)
+        y, predicted = label_array(y, "y"), self.predict(X, labels=labels)
+        candidates = self.classes_ if labels is None else check_candidates(labels, self.classes_)
+        missing = sorted(set(y.tolist()).difference(candidates.tolist()), key=str)
         if missing:
             warnings.warn(
                 f"Labels {missing[:5]} of y are not among the candidates, so no prediction of them can be right; pass "
-                "labels=[...] or score with skzsl.model_selection.zero_shot_scorer.",
+                "labels=[...] to a model, use with_labels on a Pipeline, or score with zero_shot_scorer.",
                 CandidateWarning,
                 stacklevel=2,
             )
@@ -140,7 +142,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         view : object of the same class
-            Shares the weights; its ``classes_`` are the candidates, sorted as scikit-learn's scorers expect.
+            Shares the weights; its ``classes_`` are the candidates, sorted as scikit-learn's scorers expect, and so are
+            its columns. It is for prediction: training it leaves this model as it is and forgets the candidates.
         """
         check_is_fitted(self)
         candidates = self._candidates(labels)
@@ -158,8 +161,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
                 "apart; pass clips of at least two labels."
             )
         self._start_text(targets.seen)
-        self.classes_, self.seen_classes_ = targets.classes, targets.seen
-        return targets
+        return self._keep(targets)
 
     def _extend_labels(self, y, n_clips: int, classes=None) -> Targets:
         """Go on from the labels known so far, if any; a fitted text encoder is kept."""
@@ -167,10 +169,16 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
             targets = encode_targets(y, n_clips, classes=classes)
             self._start_text(targets.classes)
         else:
-            known = self.classes_ if classes is None else [*self.classes_.tolist(), *classes]
+            known = self._labels_of_fit
+            if classes is not None:
+                known = np.concatenate([known, label_array(classes, "classes")])
             targets = encode_targets(y, n_clips, seen=self.seen_classes_, classes=known)
             self._label_vectors(targets.seen)
-        self.classes_, self.seen_classes_ = targets.classes, targets.seen
+        return self._keep(targets)
+
+    def _keep(self, targets):
+        self.classes_ = self._labels_of_fit = targets.classes
+        self.seen_classes_ = targets.seen
         return targets
 
     def _start_text(self, labels):
@@ -193,7 +201,11 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         candidates = self._candidates(labels)
         segments = check_segments(self, X)
-        return self._score_labels(segments, self._label_vectors(candidates)), candidates
+        scores = self._score_labels(segments, self._label_vectors(candidates))
+        if not np.isfinite(scores).all():
+            clip = int(np.argmin(np.isfinite(scores).all(axis=1)))
+            raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
+        return scores, candidates
 
     def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:
         """Scores (n, n_labels) of clips against label vectors (n_labels, k)."""
@@ -237,11 +249,14 @@ def with_labels(estimator, labels):
     >>> with_labels(model, ["high hum", "high beep"]).classes_
     array(['high beep', 'high hum'], dtype='<U9')
     """
-    view = final_estimator(estimator).with_labels(labels)
-    fitted = getattr(estimator, "best_estimator_", estimator)
-    if not isinstance(fitted, Pipeline):
-        return view
-    return Pipeline([*fitted.steps[:-1], (fitted.steps[-1][0], view)])
+    if hasattr(estimator, "with_labels"):
+        return estimator.with_labels(labels)
+    inner = _inside(estimator)
+    if not isinstance(estimator, Pipeline):
+        return with_labels(inner, labels)
+    view = copy.copy(estimator)
+    view.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], with_labels(inner, labels))]
+    return view
 
 
 def final_estimator(estimator):
@@ -252,12 +267,17 @@ def final_estimator(estimator):
     TypeError
         If there is none.
     """
-    found = getattr(estimator, "best_estimator_", estimator)
-    found = found.steps[-1][1] if isinstance(found, Pipeline) else found
-    if hasattr(found, "with_labels"):
-        return found
+    return estimator if hasattr(estimator, "with_labels") else final_estimator(_inside(estimator))
+
+
+def _inside(estimator):
+    if isinstance(estimator, Pipeline):
+        return estimator.steps[-1][1]
+    if isinstance(estimator, BaseSearchCV):
+        check_is_fitted(estimator)
+        return estimator.best_estimator_
     raise TypeError(
-        f"{type(found).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "
+        f"{type(estimator).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "
         "Pipeline that ends in one or a fitted search over either."
     )
 

@@ -46,7 +46,7 @@ def test_codes_count_in_the_labels_seen_so_far():
         (["rain", float("nan")], r"y\[1\] is nan"),
         (pd.Series(["rain", pd.NA], dtype=object), r"y\[1\] is <NA>"),
         (["rain", 3], "mixes text and other labels, such as 3"),
-        ([["rain"], ["dog", "siren"]], r"several labels for a clip, such as \['dog', 'siren'\]"),
+        ([["rain"], ["dog", "siren"]], r"several labels in one place, such as \['dog', 'siren'\]"),
         (np.ones((2, 3)), r"shape \(2, 3\) has several labels"),
         ([0.5, 1.5], "continuous"),
         (["rain"], r"inconsistent numbers of samples: \[2, 1\]"),

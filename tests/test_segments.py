@@ -80,7 +80,7 @@ def test_feature_count_is_the_last_axis_in_two_and_three_dimensions():
         (np.array([np.ones((2, 3)), np.ones((4, 3))], dtype=object), "pad_segments"),
         ([[1.0, 2.0], [1.0]], "ragged"),
         (np.ones((2, 0, 3)), "without segments"),
-        (np.ones((2, 2, 2, 2)), "dim 4"),
+        (np.ones((2, 2, 2, 2)), r"dim 4; pass clips as \(n, d\) or segments"),
         (np.ones(4), "Expected 2D array, got 1D"),
         (np.array([["a", "b"]]), "numeric"),
     ],

@@ -26,6 +26,8 @@ def load_esc50_embeddings(folder):
             One embedding for each 0.96 s of a clip, every 0.48 s; not negative.
         y : ndarray of shape (2000,), str
             Label of each clip, in words.
+        labels : list of str
+            The labels, sorted.
         fold : ndarray of shape (2000,), int
             Official fold, 1 to 5.
         categories : dict
@@ -63,6 +65,7 @@ def load_esc50_embeddings(folder):
     return Bunch(
         X=X,
         y=np.array([label["text"] for label in labels])[codes],
+        labels=sorted(label["text"] for label in labels),
         fold=fold,
         categories={label["text"]: label["category"] for label in labels},
         random_folds={label["text"]: label["zsl_random_fold"] for label in labels},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
-from sklearn.model_selection import BaseCrossValidator, StratifiedKFold
-from sklearn.utils import check_random_state
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils import check_random_state, check_scalar
 
 from .._labels import label_array
 from ._splitters import ClassDisjointKFold
@@ -29,16 +31,16 @@ class FewShotKFold(BaseCrossValidator):
 
     Notes
     -----
-    The number of groups is that of the rarest test label, ``n_clips // shots``; where a more frequent label has clips
-    left over, its groups are larger by at most the remainder shared out.
+    The rarest label of y sets the number of groups, ``n_clips // shots``. Clips of more frequent labels beyond that
+    many groups are always tested and never join.
 
     Examples
     --------
     >>> from skzsl.model_selection import FewShotKFold, LeaveOneCategoryOut
-    >>> y = ["dog", "dog", "dog", "dog", "rain", "rain"]
-    >>> splitter = FewShotKFold(LeaveOneCategoryOut({"dog": "a", "rain": "b"}), shots=2, shuffle=False)
+    >>> y = ["dog", "dog", "dog", "rain", "rain"]
+    >>> splitter = FewShotKFold(LeaveOneCategoryOut({"dog": "a", "rain": "b"}), shots=1, shuffle=False)
     >>> next(iter(splitter.split(y, y)))
-    (array([0, 1, 4, 5]), array([2, 3]))
+    (array([0, 3, 4]), array([1, 2]))
     """
 
     def __init__(self, splitter=None, *, shots=5, shuffle=True, random_state=None):
@@ -47,7 +49,7 @@ class FewShotKFold(BaseCrossValidator):
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def split(self, X, y, groups=None):
+    def split(self, X, y=None, groups=None):
         """Yield the rows of each fold.
 
         Parameters
@@ -65,11 +67,12 @@ class FewShotKFold(BaseCrossValidator):
             Row indices, sorted.
         """
         labels = label_array(y, "y")
-        rng = check_random_state(self.random_state) if self.shuffle else None
+        rng, n_groups = check_random_state(self.random_state), self._n_groups(labels)
         for train, test in self._base().split(X, y, groups):
-            deal = StratifiedKFold(self._n_groups(labels[test]), shuffle=self.shuffle, random_state=rng)
-            for stay, join in deal.split(test, labels[test]):
-                yield np.sort(np.r_[train, test[join]]), test[stay]
+            groups_of = _deal(labels[test], self.shots, rng if self.shuffle else None)
+            for group in range(n_groups):
+                joins = groups_of == group
+                yield np.sort(np.r_[train, test[joins]]), test[~joins]
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Count the folds.
@@ -89,14 +92,15 @@ class FewShotKFold(BaseCrossValidator):
         """
         if y is None:
             raise ValueError("FewShotKFold counts its folds from the labels; pass y.")
-        labels = label_array(y, "y")
-        rows = np.arange(len(labels))
-        return sum(self._n_groups(labels[test]) for _, test in self._base().split(rows, y, groups))
+        return self._base().get_n_splits(X, y, groups) * self._n_groups(label_array(y, "y"))
 
     def _base(self):
+        if self.splitter is not None and not hasattr(self.splitter, "split"):
+            raise ValueError(f"splitter={self.splitter!r} cannot split; pass one such as ClassDisjointKFold(5).")
         return ClassDisjointKFold(random_state=self.random_state) if self.splitter is None else self.splitter
 
     def _n_groups(self, labels):
+        check_scalar(self.shots, "shots", Integral, min_val=1)
         unique, counts = np.unique(labels, return_counts=True)
         if counts.min() < 2 * self.shots:
             raise ValueError(
@@ -104,3 +108,13 @@ class FewShotKFold(BaseCrossValidator):
                 f"at least {2 * self.shots} of each, to train on some and test on others."
             )
         return int(counts.min() // self.shots)
+
+
+def _deal(labels, shots, rng):
+    """Group of each clip: ``shots`` clips of every label in group 0, as many in group 1, and so on."""
+    groups = np.empty(len(labels), dtype=int)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        rows = rows if rng is None else rng.permutation(rows)
+        groups[rows] = np.arange(len(rows)) // shots
+    return groups

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import get_scorer as sklearn_scorer
 
@@ -88,9 +90,10 @@ def get_scorer(name):
 
 class _ZeroShotScorer:
     def __init__(self, metric, candidates):
-        if not callable(metric) and metric not in _METRICS:
+        if not callable(metric) and not (isinstance(metric, str) and metric in _METRICS):
             raise ValueError(f"metric={metric!r}; pass one of {sorted(_METRICS)} or a function of (y_true, y_pred).")
-        if isinstance(candidates, str) and candidates not in {"unseen", "test", "all"}:
+        named = isinstance(candidates, str) and candidates in {"unseen", "test", "all"}
+        if not named and (isinstance(candidates, str) or not isinstance(candidates, Collection)):
             raise ValueError(f"candidates={candidates!r}; pass 'unseen', 'test', 'all' or a list of labels.")
         self.metric = metric
         self.candidates = candidates

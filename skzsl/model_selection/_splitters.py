@@ -15,7 +15,7 @@ from .._labels import label_array
 class _LabelSplitter(BaseCrossValidator):
     """Base: a subclass lists (training labels, test labels), and the rows follow."""
 
-    def split(self, X, y, groups=None):
+    def split(self, X, y=None, groups=None):
         """Yield the rows of each fold.
 
         Parameters
@@ -32,8 +32,8 @@ class _LabelSplitter(BaseCrossValidator):
         train, test : ndarrays of int
             Row indices.
         """
-        indexable(X, y)
         labels, codes = _encode(y)
+        indexable(X, y)
         for train_labels, test_labels in self._label_folds(labels):
             yield np.flatnonzero(train_labels[codes]), np.flatnonzero(test_labels[codes])
 

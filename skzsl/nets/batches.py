@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 _BLOCK_BYTES = 8 << 20
+# Types whose memory torch can share; arrays of others, and reversed views, are copied.
+_SHARED = {"b1", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8"}
 
 
 class RowData:
@@ -60,6 +62,9 @@ class RowBatches:
 def _as_tensor(array):
     if isinstance(array, torch.Tensor):
         return array
+    array = np.asarray(array)
+    if not array.dtype.isnative or array.dtype.str[1:] not in _SHARED or min(array.strides, default=0) < 0:
+        array = np.ascontiguousarray(array, dtype=np.float32)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(np.asarray(array))
+        return torch.from_numpy(array)

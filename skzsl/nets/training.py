@@ -54,7 +54,8 @@ class EmbeddingNet(NeuralNet):
     def train(self, inputs, targets, *, epochs):
         """Train for some epochs, from the present weights if there are any."""
         if not self.initialized_:
-            self._rng = np.random.RandomState(check_random_state(self.random_state).randint(2**31 - 1))
+            self._split_seed, seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
+            self._rng = np.random.RandomState(seed)
         with _seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
             if not self.initialized_:
                 self.initialize()
@@ -63,7 +64,10 @@ class EmbeddingNet(NeuralNet):
     @property
     def epochs(self):
         """What was recorded of each epoch, a list of dicts."""
-        return [{key: value for key, value in epoch.items() if key != "batches"} for epoch in self.history]
+        if not self.initialized_:
+            return []
+        hidden = ("batches", "train_batch_count", "valid_batch_count", "train_loss_best", "valid_loss_best")
+        return [{key: value for key, value in epoch.items() if key not in hidden} for epoch in self.history_]
 
     def get_default_callbacks(self):
         """Leave out skorch's timers and printers; losses are recorded by the epoch itself."""
@@ -74,12 +78,12 @@ class EmbeddingNet(NeuralNet):
         return RowData(X, y)
 
     def get_split_datasets(self, X, y=None, **fit_params):
-        """Hold out a random share of the clips."""
+        """Hold out a random share of the clips, the same one in every call with as many clips."""
         rows = RowData(X, y)
         if self.validation_fraction is None:
             return rows, None
-        order = torch.from_numpy(self._rng.permutation(len(rows)))
-        n_valid = max(1, round(self.validation_fraction * len(rows)))
+        order = torch.from_numpy(np.random.RandomState(self._split_seed).permutation(len(rows)))
+        n_valid = min(max(1, round(self.validation_fraction * len(rows))), len(rows) - 1)
         return rows.subset(order[n_valid:]), rows.subset(order[:n_valid])
 
     def get_iterator(self, dataset, training=False):
@@ -103,7 +107,14 @@ class EmbeddingNet(NeuralNet):
             loss = float(np.average(losses, weights=sizes))
         else:
             loss = self._run_lean_epoch(iterator, training)
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"Training diverged: the {prefix} loss of epoch {len(self.history)} is {loss}. Lower lr={self.lr} or "
+                "scale the clips, for example with StandardScaler or Normalizer."
+            )
+        best = all(loss < epoch[f"{prefix}_loss"] for epoch in self.history[:-1])
         self.history.record(f"{prefix}_loss", loss)
+        self.history.record(f"{prefix}_loss_best", best)
 
     def _run_lean_epoch(self, iterator, training):
         self._set_training(training)
@@ -210,6 +221,8 @@ def resolve_device(device):
         kind = torch.device(device)
     except RuntimeError as error:
         raise ValueError(f"device={device!r} is no torch device; pass 'auto', 'cpu' or 'cuda'.") from error
+    if kind.type not in {"cpu", "cuda"}:
+        raise ValueError(f"device={device!r} is not supported; pass 'auto', 'cpu' or 'cuda'.")
     if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"device={device!r} is not there: torch sees {torch.cuda.device_count()} GPU(s); pass device='auto'."
@@ -227,12 +240,14 @@ def resolve_optimizer(optimizer, weight_decay):
     """
     if isinstance(optimizer, str):
         found = getattr(torch.optim, optimizer, None)
-        if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)) or optimizer == "Optimizer":
             raise ValueError(f"optimizer={optimizer!r} is not in torch.optim; pass a name such as 'AdamW' or a class.")
         optimizer = found
-    accepted = inspect.signature(optimizer).parameters
+    accepted, fixed = inspect.signature(optimizer).parameters, getattr(optimizer, "keywords", {})
+    for name in {"lr", "weight_decay"}.intersection(fixed):
+        raise ValueError(f"optimizer={optimizer!r} fixes {name}; pass {name}={fixed[name]} to the estimator instead.")
     arguments = {"optimizer": optimizer}
-    if "fused" in accepted:
+    if "fused" in accepted and fixed.keys().isdisjoint({"fused", "foreach", "differentiable"}):
         arguments["optimizer__fused"] = True
     if "weight_decay" in accepted:
         arguments["optimizer__weight_decay"] = weight_decay

@@ -39,6 +39,11 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
     -------
     coef : ndarray of shape (d, k), float64
 
+    Raises
+    ------
+    ValueError
+        For a code without a label vector, and if scores overflow.
+
     Notes
     -----
     All updates of one clip share ``x``, so they are one rank-1 update. The map always is ``start + M^T U`` for label
@@ -50,6 +55,8 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
     ----------
     Xie and Virtanen (2019). Zero-shot audio classification based on class label embeddings. WASPAA.
     """
+    if len(codes) and not 0 <= min(codes) <= max(codes) < len(vectors):
+        raise ValueError(f"codes run from {min(codes)} to {max(codes)}, but there are {len(vectors)} label vectors.")
     rng = check_random_state(random_state)
     (n_clips, n_features), (n_labels, n_dims) = clips.shape, vectors.shape
     vectors = np.ascontiguousarray(vectors, dtype=np.float64)
@@ -66,7 +73,11 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
                 rows = order[rows]
             batch = np.ascontiguousarray(clips[rows], dtype=np.float64)
             offsets = np.zeros((len(batch), n_labels)) if start is None else batch @ start
-            _run(batch, codes[rows], scorer, weights, offsets, steps, in_label_space)
+            if not _run(batch, codes[rows], scorer, weights, offsets, steps, in_label_space):
+                raise ValueError(
+                    f"Training diverged: scores are no longer finite. Lower lr={lr} or scale the clips, for example "
+                    "with StandardScaler or Normalizer."
+                )
     learned = weights.T @ vectors if in_label_space else weights.T.copy()
     return learned if coef is None else coef + learned
 
@@ -108,6 +119,8 @@ def _run(clips, codes, scorer, weights, offsets, steps, in_label_space):
                 total += scorer[c, r] * projection[r]
             losses[c] = offsets[i, c] + total
         true_score = losses[true]
+        if not abs(true_score) < np.inf:
+            return False
         n_wrong = 0
         for c in range(n_labels):
             losses[c] = 1.0 + losses[c] - true_score
@@ -137,6 +150,7 @@ def _run(clips, codes, scorer, weights, offsets, steps, in_label_space):
             if move != 0.0:
                 for j in range(n_features):
                     weights[r, j] += move * clip[j]
+    return True
 
 
 @numba.njit(cache=True, nogil=True)

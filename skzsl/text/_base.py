@@ -86,6 +86,11 @@ def check_texts(texts) -> list[str]:
     return texts
 
 
+def dense(vectors) -> np.ndarray:
+    """Vectors of any encoder, sparse ones included, as an array."""
+    return vectors.toarray() if hasattr(vectors, "toarray") else np.asarray(vectors)
+
+
 def split_words(text: str) -> list[str]:
     """Words of a text: runs of letters and digits; spaces, underscores and punctuation separate."""
     return _WORD.findall(text)

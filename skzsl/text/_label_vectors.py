@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
+from ._base import dense
 from ._lookup import LookupEncoder
 from ._sentence import SentenceEncoder
 
@@ -48,9 +49,8 @@ class LabelVectors:
         return np.stack([self._known[text] for text in texts])
 
     def _encode(self, texts):
-        vectors = self.encoder.transform(texts)
-        vectors = vectors.toarray() if hasattr(vectors, "toarray") else np.asarray(vectors)
-        if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu":
+        vectors = dense(self.encoder.transform(texts))
+        if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu" or not vectors.size:
             raise ValueError(
                 f"text_encoder turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must return "
                 "one row of numbers for each text."
@@ -59,6 +59,11 @@ class LabelVectors:
         if not finite.all():
             text = texts[int(np.argmin(finite))]
             raise ValueError(f"text_encoder gave NaN or infinity for {text!r}; change that text or the encoder.")
+        widths = {len(vector) for vector in self._known.values()} | {vectors.shape[1]}
+        if len(widths) > 1:
+            raise ValueError(
+                f"text_encoder gave vectors of lengths {sorted(widths)}; the length may not depend on the texts."
+            )
         return vectors
 
 
@@ -66,6 +71,8 @@ def resolve_encoder(text_encoder):
     """Turn any value of an estimator's ``text_encoder`` into an unfitted transformer."""
     if text_encoder is None:
         return default_encoder()
+    if isinstance(text_encoder, str) and "{label}" in text_encoder:
+        raise ValueError(f"{text_encoder!r} is a template, not a model; pass Prompts(templates={text_encoder!r}).")
     if isinstance(text_encoder, str):
         return SentenceEncoder(text_encoder)
     if isinstance(text_encoder, Mapping) or hasattr(text_encoder, "loc"):

@@ -14,7 +14,7 @@ class LookupEncoder(TextEncoder):
     Parameters
     ----------
     table : dict of str to array of shape (k,), or DataFrame indexed by text
-        The vectors. They are part of the encoder and of its pickles; for large word tables see
+        The vectors, checked as texts use them. They are part of the encoder and of its pickles; for large tables see
         :class:`WordVectorEncoder`, which keeps the path only.
 
     Raises
@@ -35,9 +35,14 @@ class LookupEncoder(TextEncoder):
         self.table = table
 
     def _encode(self, texts):
+        if not isinstance(self.table, Mapping) and not hasattr(self.table, "loc"):
+            raise ValueError(
+                f"table is of type {type(self.table).__name__}; pass a dict of text -> vector, such as "
+                "dict(zip(texts, vectors)), or a DataFrame indexed by text."
+            )
         rows = [self._row(text) for text in texts]
         widths = {row.shape for row in rows}
-        if len(widths) > 1 or rows[0].ndim != 1:
+        if len(widths) > 1:
             raise ValueError(f"Vectors of the table have shapes {sorted(widths)}; all need one length, such as (300,).")
         vectors = np.stack(rows)
         if not np.isfinite(vectors).all():
@@ -50,4 +55,7 @@ class LookupEncoder(TextEncoder):
             row = self.table[text] if isinstance(self.table, Mapping) else self.table.loc[text]
         except KeyError:
             raise UnknownWordError(f"Text {text!r} is not in the lookup table; add it or change the label.") from None
-        return np.asarray(row, dtype=np.float64)
+        row = np.asarray(row, dtype=np.float64)
+        if row.ndim != 1:
+            raise ValueError(f"The table has {row.shape} numbers for text {text!r}; give each text one vector, once.")
+        return row

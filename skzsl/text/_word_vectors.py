@@ -70,27 +70,34 @@ class WordVectorEncoder(TextEncoder):
 
     def _encode(self, texts):
         table = _read_table(Path(self.path))
-        return np.stack([self._average(text, table) for text in texts])
+        words_of = [split_words(text.lower() if self.lowercase else text) for text in texts]
+        known_of = [[word for word in words if word in table] for words in words_of]
+        self._report(texts, words_of, known_of)
+        vectors = [
+            np.mean([table[word] for word in known], axis=0, dtype=np.float32) if known else np.zeros(table.vector_size)
+            for known in known_of
+        ]
+        return np.stack(vectors).astype(np.float32, copy=False)
 
-    def _average(self, text, table):
-        words = split_words(text.lower() if self.lowercase else text)
-        known = [word for word in words if word in table]
-        if not known:
-            message = f"Label text {text!r} has no word that {Path(self.path).name} knows"
-            if self.oov == "error":
-                raise UnknownWordError(f"{message}; give it other words in label_texts or pass oov='zero'.")
-            if self.oov == "warn":
-                warnings.warn(f"{message}; its vector is zero.", UnknownWordWarning, stacklevel=2)
-            return np.zeros(table.vector_size, dtype=np.float32)
-        if len(known) < len(words) and self.oov != "zero":
-            unknown = [word for word in words if word not in table]
-            warnings.warn(
-                f"Words {unknown} of label text {text!r} are unknown and left out of its average; pass oov='zero' to "
-                "accept that silently.",
-                UnknownWordWarning,
-                stacklevel=2,
+    def _report(self, texts, words_of, known_of):
+        name = Path(self.path).name
+        blank = [text for text, known in zip(texts, known_of, strict=True) if not known]
+        if blank and self.oov == "error":
+            raise UnknownWordError(
+                f"Label text {blank[0]!r} has no word that {name} knows; give it other words in label_texts or use "
+                "WordVectorEncoder(oov='zero')."
             )
-        return np.mean([table[word] for word in known], axis=0, dtype=np.float32)
+        if blank and self.oov == "warn":
+            warnings.warn(f"{name} knows no word of {blank}; their vectors are zero.", UnknownWordWarning, stacklevel=4)
+        unknown = {word for words, known in zip(words_of, known_of, strict=True) if known for word in words}
+        unknown -= {word for known in known_of for word in known}
+        if unknown and self.oov != "zero":
+            warnings.warn(
+                f"{name} does not know {sorted(unknown)}; they are left out of the averages of their label texts. Use "
+                "WordVectorEncoder(oov='zero') to accept that silently.",
+                UnknownWordWarning,
+                stacklevel=4,
+            )
 
 
 def _read_table(path):
@@ -101,19 +108,26 @@ def _read_table(path):
 
 
 def _load(path):
-    from gensim.models import KeyedVectors
-
     try:
-        if path.suffix == ".kv":
-            return KeyedVectors.load(str(path), mmap="r")
-        if ".bin" in path.suffixes:
-            return KeyedVectors.load_word2vec_format(str(path), binary=True)
-        return KeyedVectors.load_word2vec_format(str(path), no_header=not _has_header(path))
+        table = _read(path)
+        if table.vector_size == 0:
+            raise ValueError("its lines hold words without numbers separated by spaces")
+        return table
     except Exception as error:
         raise ModelIntegrityError(
             f"{str(path)!r} cannot be read as word vectors ({type(error).__name__}: {error}); expected a gensim .kv, "
             "a word2vec .bin or a text file of words and numbers."
         ) from error
+
+
+def _read(path):
+    from gensim.models import KeyedVectors
+
+    if path.suffix == ".kv":
+        return KeyedVectors.load(str(path), mmap="r")
+    if ".bin" in path.suffixes:
+        return KeyedVectors.load_word2vec_format(str(path), binary=True)
+    return KeyedVectors.load_word2vec_format(str(path), no_header=not _has_header(path))
 
 
 def _has_header(path):

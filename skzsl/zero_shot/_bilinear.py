@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,6 +10,18 @@ import numpy as np
 from .._compat import Interval, StrOptions, fit_context
 from .._segments import check_segments, row_chunks
 from ..base import ZeroShotClassifier, all_or_nothing
+
+_NET_PARAMETERS = (
+    "optimizer",
+    "weight_decay",
+    "shuffle",
+    "device",
+    "callbacks",
+    "validation_fraction",
+    "patience",
+    "random_state",
+    "verbose",
+)
 
 
 class ZeroShotBilinear(ZeroShotClassifier):
@@ -35,7 +48,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"
-        Optimiser of ``torch.optim``, for "minibatch".
+        Optimiser of ``torch.optim``, for "minibatch"; ``functools.partial(torch.optim.SGD, momentum=0.9)`` works too.
     weight_decay : float, default=0.0
         Weight decay of the optimiser, for "minibatch".
     batch_size : int, default=32
@@ -43,15 +56,18 @@ class ZeroShotBilinear(ZeroShotClassifier):
     device : str, default="auto"
         "auto", "cpu", "cuda" or "cuda:1", for "minibatch".
     callbacks : list of skorch callbacks or None, default=None
-        For "minibatch".
+        For "minibatch": schedules, clipping, checkpoints, stopping and whatever else acts on losses and weights.
+        skorch's EpochScoring cannot be used, since the net alone does not know labels.
     validation_fraction : float or None, default=None
         Share of the clips held out for early stopping: training ends when their loss has not improved for ``patience``
         epochs, and the best weights are kept. For "minibatch". The clips held out share the labels of the others, so
-        this guards against fitting the clips too closely, not the labels.
+        this guards against fitting the clips too closely, not the labels. The same clips are held out by every ``fit``
+        of a warm start with as many clips.
     patience : int, default=5
         Epochs without improvement before early stopping.
     warm_start : bool, default=False
-        Let ``fit`` go on from the weights and the text encoder of the last call.
+        Let ``fit`` go on from the map and the text encoder of the last call. The optimiser's state is kept too, unless
+        its settings have changed.
     temperature : float, default=1.0
         Divides the scores before the softmax of ``predict_proba``; acts after training.
     label_texts : dict or None, default=None
@@ -76,7 +92,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
     n_iter_ : int
         Passes made over the clips.
     history_ : list of dict
-        Losses of each epoch, for "minibatch".
+        One entry for each pass; with "minibatch" its losses and what callbacks recorded.
 
     References
     ----------
@@ -173,9 +189,10 @@ class ZeroShotBilinear(ZeroShotClassifier):
         Raises
         ------
         ValueError
-            For bad X, y or parameters, before any training.
+            For bad X, y or parameters, before any training; and if training diverges. A fitted model stays as it was.
         """
         going_on = self.warm_start and hasattr(self, "coef_")
+        self._refuse_idle_parameters()
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=not going_on)
             fit_labels = self._extend_labels if going_on else self._fit_labels
@@ -204,11 +221,18 @@ class ZeroShotBilinear(ZeroShotClassifier):
         """
         if self.validation_fraction is not None:
             raise ValueError("partial_fit makes one pass and cannot stop early; set validation_fraction=None.")
+        self._refuse_idle_parameters()
         going_on = hasattr(self, "coef_")
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=not going_on)
             targets = self._extend_labels(y, len(segments), classes)
             return self._train(segments, targets, epochs=1, going_on=going_on)
+
+    def _refuse_idle_parameters(self):
+        idle = {"callbacks": None, "validation_fraction": None, "weight_decay": 0.0}
+        for name, default in idle.items():
+            if self.solver == "online" and getattr(self, name) != default:
+                raise ValueError(f"{name}={getattr(self, name)!r} has no effect on solver='online'; use 'minibatch'.")
 
     def _train(self, segments, targets, *, epochs, going_on):
         train = self._train_online if self.solver == "online" else self._train_minibatch
@@ -220,7 +244,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
         from ..solvers import online_ranking
 
         self._net = None
-        self.n_iter_ = epochs if start is None else self.n_iter_ + epochs
+        self._record([{"epoch": epoch} for epoch in range(1, epochs + 1)], start)
         return online_ranking(
             clips,
             codes,
@@ -235,14 +259,23 @@ class ZeroShotBilinear(ZeroShotClassifier):
     def _train_minibatch(self, clips, codes, vectors, epochs, start):
         from ..nets import BilinearModule, EmbeddingNet, WeightedRankingLoss, net_parameters
 
-        if start is None or self._net is None:
+        settings = [getattr(self, name) for name in _NET_PARAMETERS]
+        if start is not None and self._net is not None and self._net_settings == settings:
+            net = copy.deepcopy(self._net)
+        else:
             size = {"module__n_features": clips.shape[1], "module__n_dims": vectors.shape[1], "module__start": start}
-            self._net = EmbeddingNet(BilinearModule, WeightedRankingLoss, **size, **net_parameters(self))
-        self._net.set_params(lr=self.lr, batch_size=self.batch_size, fixed_inputs=(vectors,))
-        self._net.train((clips,), codes, epochs=epochs)
-        self.history_ = self._net.epochs
-        self.n_iter_ = len(self.history_)
-        return self._net.module_.weight.detach().cpu().numpy().copy()
+            net = EmbeddingNet(BilinearModule, WeightedRankingLoss, **size, **net_parameters(self))
+        n_before = len(net.epochs)
+        net.set_params(lr=self.lr, batch_size=self.batch_size, fixed_inputs=(vectors,))
+        net.train((clips,), codes, epochs=epochs)
+        self._net, self._net_settings = net, settings
+        self._record(net.epochs[n_before:], start)
+        return net.module_.weight.detach().cpu().numpy().copy()
+
+    def _record(self, history, start):
+        going_on = start is not None
+        self.n_iter_ = len(history) + (self.n_iter_ if going_on else 0)
+        self.history_ = [*(self.history_ if going_on else []), *history]
 
     def _score_labels(self, segments, vectors):
         weights = self.coef_ @ vectors.T.astype(self.coef_.dtype, copy=False)

@@ -42,7 +42,7 @@ def test_both_forms_of_the_map_occur_in_the_cases_above():
 
 
 def test_tied_losses_are_ranked_in_label_order():
-    """Whole numbers keep every score exact, and repeated label vectors tie in every round."""
+    """Repeated label vectors tie in every round."""
     clips = np.array([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0], [1.0, 0.0]])
     vectors = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     codes = np.array([4, 0, 3, 1])

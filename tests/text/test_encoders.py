@@ -76,7 +76,8 @@ def test_lookup_takes_tables_indexed_by_text():
     [
         ({"rain": [1.0]}, UnknownWordError, "'dog' is not in the lookup table"),
         ({"rain": [1.0], "dog": [1.0, 2.0]}, ValueError, "all need one length"),
-        ({"rain": [[1.0]], "dog": [[1.0]]}, ValueError, "all need one length"),
+        ({"rain": [[1.0]], "dog": [[1.0]]}, ValueError, "one vector, once"),
+        (np.ones((2, 3)), ValueError, "type ndarray; pass a dict"),
         ({"rain": [1.0], "dog": [np.nan]}, ValueError, "vector of 'dog' holds NaN"),
     ],
 )
@@ -97,7 +98,13 @@ def test_braces_in_labels_stay_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("templates", "message"), [("a sound", "'a sound' has no '{label}'"), ([], "empty"), (["{label}", 3], "3 has no")]
+    ("templates", "message"),
+    [
+        ("a sound", "'a sound' has no '{label}'"),
+        ([], "templates=.*pass at least one"),
+        (None, "templates=None"),
+        (["{label}", 3], "3 has no"),
+    ],
 )
 def test_templates_need_a_place_for_the_label(templates, message):
     with pytest.raises(ValueError, match=message):

@@ -59,7 +59,7 @@ def test_label_without_known_words_follows_the_policy(files):
     path = files[0] / "v.kv"
     with pytest.raises(UnknownWordError, match=r"'zzz' has no word that v\.kv knows"):
         WordVectorEncoder(path).fit(["dog", "zzz"])
-    with pytest.warns(UnknownWordWarning, match="its vector is zero"):
+    with pytest.warns(UnknownWordWarning, match="their vectors are zero"):
         assert not WordVectorEncoder(path, oov="warn").fit_transform(["zzz"]).any()
     assert not WordVectorEncoder(path, oov="zero").fit_transform(["zzz"]).any()
 
