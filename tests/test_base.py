@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import GridSearchCV
@@ -36,6 +38,16 @@ def test_views_serve_displays_that_cannot_pass_labels(word_sounds):
     assert display.confusion_matrix.shape == (2, 2)
 
 
+def test_searches_inside_pipelines_get_labels_too(word_sounds):
+    X, y = word_sounds
+    inner = GridSearchCV(ZeroShotBilinear(HashingEncoder()), {"lr": [0.01]}, cv=2)
+    nested = make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), inner)).fit(X, y)
+    assert with_labels(nested, ["wind", "fast hum"]).predict(X[:1])[0] in {"wind", "fast hum"}
+    assert nested.predict(X[:1])[0] in y
+    with pytest.raises(NotFittedError):
+        with_labels(clone(inner), ["wind"])
+
+
 def test_estimators_without_text_are_refused():
     model = LogisticRegression().fit(np.eye(2), ["a", "b"])
     for estimator in (model, make_pipeline(StandardScaler(), model)):
@@ -48,6 +60,7 @@ def test_estimators_without_text_are_refused():
     [
         (lambda texts: np.zeros((1, 3)), r"turned 2 texts into shape \(1, 3\)"),
         (lambda texts: np.zeros(len(texts)), r"shape \(2,\)"),
+        (lambda texts: np.zeros((len(texts), 0)), r"shape \(2, 0\)"),
         (lambda texts: np.array([[text] for text in texts]), "row of numbers"),
         (lambda texts: np.array([[1.0] if text == "rain" else [np.inf] for text in texts]), "infinity for 'dog'"),
     ],
@@ -55,6 +68,12 @@ def test_estimators_without_text_are_refused():
 def test_encoders_that_return_no_vectors_are_refused(encode, message):
     with pytest.raises(ValueError, match=message):
         ZeroShotBilinear(FunctionTransformer(encode)).fit(np.eye(2), ["rain", "dog"])
+
+
+def test_encoders_whose_width_depends_on_the_texts_are_refused():
+    model = ZeroShotBilinear(FunctionTransformer(lambda texts: np.eye(len(texts)))).fit(np.eye(2), ["rain", "dog"])
+    with pytest.raises(ValueError, match=r"lengths \[1, 2\]"):
+        model.predict(np.eye(2), labels=["wind", "rain"])
 
 
 def test_sparse_text_vectors_are_taken():

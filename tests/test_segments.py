@@ -80,11 +80,12 @@ def test_feature_count_is_the_last_axis_in_two_and_three_dimensions():
         (np.array([np.ones((2, 3)), np.ones((4, 3))], dtype=object), "pad_segments"),
         ([[1.0, 2.0], [1.0]], "ragged"),
         (np.ones((2, 0, 3)), "without segments"),
+        (np.ones((2, 3, 0)), "without segments or features"),
         (np.ones((2, 2, 2, 2)), r"dim 4; pass clips as \(n, d\) or segments"),
         (np.ones(4), "Expected 2D array, got 1D"),
         (np.array([["a", "b"]]), "numeric"),
     ],
-    ids=["ragged clips", "ragged objects", "ragged rows", "no segments", "4-D", "1-D", "text"],
+    ids=["ragged clips", "ragged objects", "ragged rows", "no segments", "no features", "4-D", "1-D", "text"],
 )
 def test_wrong_shapes_are_named(X, message):
     with pytest.raises(ValueError, match=message):

@@ -107,6 +107,8 @@ class EmbeddingNet(NeuralNet):
             loss = float(np.average(losses, weights=sizes))
         else:
             loss = self._run_lean_epoch(iterator, training)
+            self.history.new_batch()  # checkpoints name the last batch
+            self.history.record_batch(f"{prefix}_loss", loss)
         if not np.isfinite(loss):
             raise ValueError(
                 f"Training diverged: the {prefix} loss of epoch {len(self.history)} is {loss}. Lower lr={self.lr} or "

@@ -131,6 +131,8 @@ class ZeroShotBilinear(ZeroShotClassifier):
 
     coef_: np.ndarray
     n_iter_: int
+    history_: list[dict]
+    _net_settings: list
 
     def __init__(
         self,
@@ -281,6 +283,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
         weights = self.coef_ @ vectors.T.astype(self.coef_.dtype, copy=False)
         clips = segments.mean()
         scores = np.empty((len(clips), len(vectors)), dtype=self.coef_.dtype)
-        for rows in row_chunks(clips):
-            scores[rows] = clips[rows].astype(self.coef_.dtype, copy=False) @ weights
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in row_chunks(clips):
+                scores[rows] = clips[rows].astype(self.coef_.dtype, copy=False) @ weights
         return scores

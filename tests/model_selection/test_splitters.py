@@ -101,6 +101,34 @@ def test_few_shot_folds_give_each_clip_its_turn(y):
     assert sorted(joined) == list(range(len(y)))
 
 
+def test_few_shot_folds_take_exactly_the_shots_of_frequent_labels_too(rng):
+    y = np.repeat(["a", "b", "c", "d"], [10, 100, 10, 47])
+    splitter = FewShotKFold(ClassDisjointKFold(2, shuffle=False), shots=5, random_state=0)
+    folds = list(splitter.split(y, y))
+    assert len(folds) == 2 * 2
+    for train, test in folds:
+        joined = train[np.isin(y[train], y[test])]
+        assert set(np.unique(y[joined], return_counts=True)[1]) == {5}
+        assert set(train).isdisjoint(test)
+        assert len(train) + len(test) == len(y)
+
+
+def test_few_shot_folds_are_counted_alike_however_they_fall():
+    y = np.repeat(["a", "b", "c", "d", "e"], [10, 20, 30, 40, 50])
+    splitter = FewShotKFold(ClassDisjointKFold(3), shots=2)
+    assert {len(list(splitter.split(y, y))) for _ in range(5)} == {splitter.get_n_splits(y, y)} == {15}
+
+
+def test_few_shot_clips_follow_the_seed(y):
+    def first(seed, shuffle=True):
+        splitter = FewShotKFold(LeaveOneCategoryOut(CATEGORIES), shots=2, shuffle=shuffle, random_state=seed)
+        return next(iter(splitter.split(y, y)))[0].tolist()
+
+    assert first(0) == first(0)
+    assert first(0) != first(1)
+    assert first(0) != first(0, shuffle=False)
+
+
 def test_few_shot_default_folds_are_class_disjoint_but_for_the_shots(y):
     folds = list(FewShotKFold(shots=3, random_state=0).split(y, y))
     assert len(folds) == 5 * 2
@@ -128,6 +156,8 @@ def test_splitters_can_be_parameters(y):
         (LeaveOneCategoryOut(["animal"]), "is no dict"),
         (LeaveOneCategoryOut(dict.fromkeys(CATEGORIES, "all")), "All labels are in category 'all'"),
         (WithinCategoryKFold(CATEGORIES, n_splits=5), "more than the 4 labels in category 'animal'"),
+        (FewShotKFold(shots=0), "shots == 0, must be >= 1"),
+        (FewShotKFold(5, shots=2), "splitter=5 cannot split"),
         (FewShotKFold(shots=4), "has 6 clips; shots=4 needs at least 8"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

@@ -94,6 +94,12 @@ def test_validation_clips_are_held_out_and_the_best_weights_kept(clips):
     assert (len(train), len(valid)) == (35, 15)
     assert set(train.rows.tolist()).isdisjoint(valid.rows.tolist())
     assert int(np.argmin(losses)) == len(losses) - 3
+    torch.testing.assert_close(
+        net.forward((X,)),
+        make_net(vectors, lr=20.0, validation_fraction=0.3, random_state=0)
+        .train((X,), y, epochs=len(losses) - 2)
+        .forward((X,)),
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.float16, np.float64])

@@ -80,6 +80,17 @@ def test_narrow_dtypes_give_the_map_of_their_float64_values(rng):
     )
 
 
+def test_codes_without_a_label_vector_are_refused(rng):
+    for codes in ([0, 3], [-1, 0]):
+        with pytest.raises(ValueError, match="there are 3 label vectors"):
+            online_ranking(np.eye(2), np.array(codes), np.eye(3), lr=1, max_epochs=1)
+
+
+def test_scores_that_overflow_are_an_error():
+    with pytest.raises(ValueError, match="Training diverged"):
+        online_ranking(1e160 * np.eye(3), np.arange(3), np.eye(3), lr=1.0, max_epochs=5)
+
+
 def test_shuffling_follows_the_seed(rng):
     clips, codes, vectors = rng.normal(size=(50, 4)), rng.integers(0, 6, 50), rng.normal(size=(6, 9))
     first, again, other = (online_ranking(clips, codes, vectors, lr=1, max_epochs=1, random_state=s) for s in (0, 0, 1))

@@ -111,6 +111,17 @@ def test_templates_need_a_place_for_the_label(templates, message):
         Prompts(HashingEncoder(), templates).fit(["dog"])
 
 
+def test_wrappers_take_what_estimators_take():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = ["dog bark", "rain drop"]
+    assert Prompts(TfidfVectorizer(), ["a {label}", "{label}"]).fit_transform(texts).shape[0] == 2
+    assert WordAverage(TfidfVectorizer()).fit_transform(texts).shape[0] == 2
+    np.testing.assert_allclose(Prompts(TABLE, "{label}").fit_transform(["dog"]), [[1.0, 0.0]])
+    with pytest.raises(ValueError, match=r"is a template, not a model; pass Prompts\(templates="):
+        Prompts("the sound of {label}").fit(["dog"])
+
+
 def test_word_average_is_the_mean_of_single_words():
     vectors = WordAverage(LookupEncoder(TABLE)).fit_transform(["church bells", "dog", "church_bells, dog!"])
     np.testing.assert_allclose(vectors, [[1.0, 2.0], [1.0, 0.0], [1.0, 4 / 3]])

@@ -82,6 +82,9 @@ def test_case_is_kept_on_request(files):
 def test_missing_and_damaged_files_are_named(tmp_path):
     with pytest.raises(ModelNotFoundError, match=r"nowhere\.kv"):
         WordVectorEncoder(tmp_path / "nowhere.kv").fit(["dog"])
+    (tmp_path / "tabs.txt").write_text("dog\t1\t2\ncat\t2\t1\n")
+    with pytest.raises(ModelIntegrityError, match=r"tabs\.txt"):
+        WordVectorEncoder(tmp_path / "tabs.txt").fit(["dog"])
     for name in ("broken.kv", "broken.bin", "broken.txt"):
         (tmp_path / name).write_bytes(b"\x80\x04 this is no table\n of vectors")
         with pytest.raises(ModelIntegrityError, match=f"{name}.*cannot be read"):

@@ -68,6 +68,21 @@ def test_temperature_flattens_probabilities_after_training(held_out):
     np.testing.assert_allclose(model.predict_proba(X), np.exp(scores) / np.exp(scores).sum(1, keepdims=True))
 
 
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_temperature_is_checked_where_it_acts(held_out, temperature):
+    X, y, *_ = held_out
+    model = make_model().fit(X, y).set_params(temperature=temperature)
+    with pytest.raises(ValueError, match="temperature="):
+        model.predict_proba(X)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_tiny_temperatures_name_the_best_label(held_out, solver):
+    X, y, *_ = held_out
+    model = make_model(solver).fit(X, y).set_params(temperature=1e-300)
+    np.testing.assert_array_equal(model.classes_[model.predict_proba(X).argmax(1)], model.predict(X))
+
+
 def test_ties_go_to_the_first_candidate(held_out):
     X, y, *_ = held_out
     model = make_model().fit(X, y)
@@ -143,6 +158,16 @@ def test_partial_fit_goes_on_and_meets_new_labels(held_out, solver):
     model.partial_fit(X_new, y_new)
     assert set(y_new) <= set(model.seen_classes_)
     assert len(model.classes_) == 12
+
+
+def test_lone_strings_are_not_taken_apart(held_out):
+    X, y, *_ = held_out
+    with pytest.raises(ValueError, match="classes='siren' is one label"):
+        make_model().partial_fit(X, y, classes="siren")
+    with pytest.raises(ValueError, match="y='abc' is one label"):
+        make_model().fit(X[:3], "abc")
+    with pytest.raises(ValueError, match="has no order"):
+        make_model().fit(X[:2], {"a", "b"})
 
 
 def test_partial_fit_takes_announced_classes(held_out):

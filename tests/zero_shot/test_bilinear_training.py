@@ -1,0 +1,199 @@
+"""How the minibatch solver trains: parameters, going on, failing, diverging."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, Checkpoint
+
+from skzsl import ZeroShotBilinear
+from skzsl.text import HashingEncoder
+
+
+def make_model(**parameters):
+    defaults = {"solver": "minibatch", "random_state": 0, "device": "cpu", "max_epochs": 3}
+    return ZeroShotBilinear(HashingEncoder(), **{**defaults, **parameters})
+
+
+class Record(Callback):
+    def __init__(self):
+        self.epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.epochs += 1
+
+
+class FailOnce(Callback):
+    def __init__(self):
+        self.armed = False
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.armed:
+            raise RuntimeError("stopped on purpose")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"weight_decay": 0.5},
+        {"batch_size": 7},
+        {"lr": 0.1},
+        {"optimizer": "SGD"},
+        {"shuffle": False},
+        {"max_epochs": 4},
+    ],
+    ids=str,
+)
+def test_every_training_parameter_reaches_the_net(word_sounds, changed):
+    assert not np.allclose(make_model().fit(*word_sounds).coef_, make_model(**changed).fit(*word_sounds).coef_)
+
+
+def test_weight_decay_shrinks_the_map(word_sounds):
+    plain, decayed = make_model().fit(*word_sounds), make_model(weight_decay=5.0).fit(*word_sounds)
+    assert np.linalg.norm(decayed.coef_) < np.linalg.norm(plain.coef_)
+
+
+def test_callbacks_see_every_epoch(word_sounds):
+    record = Record()
+    make_model(callbacks=[record], max_epochs=5).fit(*word_sounds)
+    assert record.epochs == 5
+
+
+def test_checkpoints_keep_the_best_epoch(word_sounds, tmp_path):
+    make_model(callbacks=[Checkpoint(dirname=str(tmp_path))], validation_fraction=0.2).fit(*word_sounds)
+    assert (tmp_path / "params.pt").exists()
+
+
+@pytest.mark.parametrize("patience", [2, 4])
+def test_early_stopping_waits_for_patience_and_keeps_the_best_weights(word_sounds, patience):
+    settings = {"lr": 0.3, "validation_fraction": 0.3, "patience": patience}
+    stopped = make_model(max_epochs=300, **settings).fit(*word_sounds)
+    losses = [epoch["valid_loss"] for epoch in stopped.history_]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + patience < 300
+    until_best = make_model(max_epochs=best + 1, **settings).fit(*word_sounds)
+    np.testing.assert_array_equal(stopped.coef_, until_best.coef_)
+
+
+def test_momentum_can_be_fixed_in_the_optimizer(word_sounds):
+    with_momentum = make_model(optimizer=functools.partial(torch.optim.SGD, momentum=0.9)).fit(*word_sounds)
+    assert not np.allclose(with_momentum.coef_, make_model(optimizer="SGD").fit(*word_sounds).coef_)
+    make_model(optimizer=functools.partial(torch.optim.SGD, foreach=True)).fit(*word_sounds)
+    with pytest.raises(ValueError, match=r"fixes weight_decay; pass weight_decay=0\.5 to the estimator"):
+        make_model(optimizer=functools.partial(torch.optim.SGD, weight_decay=0.5)).fit(*word_sounds)
+
+
+def test_warm_start_takes_a_new_learning_rate_and_other_settings(word_sounds):
+    model = make_model(warm_start=True).fit(*word_sounds)
+    before = model.coef_
+    model.set_params(lr=1e-12).fit(*word_sounds)
+    np.testing.assert_allclose(model.coef_, before, atol=1e-7)
+    record = Record()
+    model.set_params(optimizer="SGD", callbacks=[record]).fit(*word_sounds)
+    np.testing.assert_allclose(model.coef_, before, atol=1e-7)
+    assert record.epochs == 3
+    assert model.n_iter_ == len(model.history_) == 9
+    with pytest.raises(ValueError, match="device='nonsense'"):
+        model.set_params(device="nonsense").fit(*word_sounds)
+
+
+def test_warm_start_holds_out_the_same_clips(word_sounds, monkeypatch):
+    from skzsl.nets import EmbeddingNet
+
+    held_out = []
+    split = EmbeddingNet.get_split_datasets
+
+    def spy(self, *args, **kwargs):
+        train, valid = split(self, *args, **kwargs)
+        held_out.append(sorted(valid.rows.tolist()))
+        return train, valid
+
+    monkeypatch.setattr(EmbeddingNet, "get_split_datasets", spy)
+    model = make_model(warm_start=True, validation_fraction=0.2)
+    model.fit(*word_sounds).fit(*word_sounds)
+    assert held_out[0] == held_out[1]
+
+
+def test_passes_are_counted_across_solvers(word_sounds):
+    model = make_model(solver="online", max_epochs=4).fit(*word_sounds)
+    model.set_params(solver="minibatch").partial_fit(*word_sounds)
+    assert model.n_iter_ == len(model.history_) == 5
+    model.set_params(solver="online").fit(*word_sounds)
+    assert model.n_iter_ == len(model.history_) == 4
+
+
+def test_training_that_fails_midway_leaves_no_trace(word_sounds):
+    X, y = word_sounds
+    fail = FailOnce()
+    model = make_model(callbacks=[fail]).fit(X, y)
+    undisturbed = make_model(callbacks=[FailOnce()]).fit(X, y).partial_fit(X, y)
+    fail.armed = True
+    with pytest.raises(RuntimeError, match="on purpose"):
+        model.partial_fit(100 * X, y)
+    fail.armed = False
+    model.partial_fit(X, y)
+    np.testing.assert_array_equal(model.coef_, undisturbed.coef_)
+    assert model.n_iter_ == 4
+
+
+@pytest.mark.parametrize("solver", ["online", "minibatch"])
+def test_training_a_view_leaves_the_model_as_it_was(word_sounds, solver):
+    X, y = word_sounds
+    model, twin = (make_model(solver=solver).fit(X, y) for _ in range(2))
+    view = model.with_labels(["wind", "siren"])
+    view.partial_fit(X, y)
+    assert view.classes_.tolist() == np.unique(y).tolist()
+    np.testing.assert_array_equal(model.partial_fit(X, y).coef_, twin.partial_fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("solver", ["online", "minibatch"])
+def test_diverging_training_is_an_error_that_names_the_rate(word_sounds, solver):
+    X, y = word_sounds
+    huge = 1e160 if solver == "online" else 1e39
+    with pytest.raises(ValueError, match=r"Training diverged.*Lower lr=0\.01"):
+        make_model(solver=solver).fit(huge * X, y)
+    model = make_model(solver=solver).fit(X, y)
+    expected = model.predict(X)
+    with pytest.raises(ValueError, match="diverged"):
+        model.partial_fit(-huge * X, y)
+    np.testing.assert_array_equal(model.predict(X), expected)
+
+
+def test_scores_that_overflow_are_an_error(word_sounds):
+    X, y = word_sounds
+    model = make_model().fit(X, y)
+    with pytest.raises(ValueError, match="Scores of clip 0 overflow float32"):
+        model.predict(1e39 * X)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda X: X[:, ::-1],
+        lambda X: X[::-1],
+        lambda X: X.astype(">f4"),
+        lambda X: X.astype(np.longdouble),
+        lambda X: np.round(10 * np.abs(X)).astype(np.uint16),
+        np.asfortranarray,
+    ],
+    ids=["reversed features", "reversed clips", "big endian", "long double", "uint16", "Fortran"],
+)
+def test_arrays_that_torch_cannot_share_give_the_map_of_their_values(word_sounds, change):
+    X, y = word_sounds
+    odd = change(X)
+    plain = np.ascontiguousarray(odd, dtype=np.float32)
+    np.testing.assert_array_equal(make_model().fit(odd, y).coef_, make_model().fit(plain, y).coef_)
+
+
+def test_tiny_data_keep_a_clip_to_train_on():
+    model = make_model(validation_fraction=0.9).fit(np.eye(2), ["rain", "dog"])
+    assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"callbacks": []}, {"validation_fraction": 0.1}, {"weight_decay": 0.1}], ids=str
+)
+def test_parameters_of_the_other_solver_are_refused(word_sounds, parameters):
+    with pytest.raises(ValueError, match=r"has no effect on solver='online'"):
+        make_model(solver="online", **parameters).fit(*word_sounds)
