@@ -1,6 +1,8 @@
 """What the benchmarks share: where the data is, how results are kept, and tables."""
 
 import argparse
+import hashlib
+import inspect
 import json
 import os
 import platform
@@ -39,12 +41,19 @@ class Results:
             "machine": {"processor": processor(), "cores": os.cpu_count()},
         }
 
-    def get(self, key, compute):
-        """Return the figure under ``key``, computing and saving it if it is not there."""
-        if key not in self.figures:
-            self.figures[key] = compute()
+    def get(self, key, compute, code=None):
+        """Return the figure under ``key``, computing and saving it if there is none of this ``code`` yet."""
+        name = key if code is None else f"{key} [{code}]"
+        if name not in self.figures:
+            self.figures = {other: figure for other, figure in self.figures.items() if not other.startswith(f"{key} [")}
+            self.figures[name] = compute()
             self.path.write_text(json.dumps({**self.head, "figures": self.figures}, indent=1) + "\n")
-        return self.figures[key]
+        return self.figures[name]
+
+
+def fingerprint(*objects):
+    """Hash the source of modules, classes and functions that figures depend on."""
+    return hashlib.sha256("".join(map(inspect.getsource, objects)).encode()).hexdigest()[:12]
 
 
 def processor():

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import numpy as np
-from common import Results, parser, print_table
+from common import Results, fingerprint, parser, print_table
 from threadpoolctl import threadpool_limits
 
 REFERENCE = {"n": 1600, "d": 128, "k": 300, "C": 40}
@@ -184,10 +184,15 @@ def time_minibatch(sizes, batch_size, epochs, threads):
 def main():
     """Measure and print."""
     parser(__doc__).parse_args()
-    results = Results("speed_bilinear", {"reference": REFERENCE, "growth": GROWTH, "corners": CORNERS})
+    from skzsl.nets import batches, losses, modules, training
+    from skzsl.solvers import online_ranking
+
+    solver = fingerprint(sys.modules[online_ranking.__module__], make_problem, time_online, rank_one, literal)
+    nets = fingerprint(batches, losses, modules, training, make_problem, time_minibatch)
+    results = Results("speed_bilinear", {"reference": REFERENCE})
     numpy_and_ours = {"numpy": rank_one, "ours": ours}
 
-    compilation = results.get("compilation", time_compilation)
+    compilation = results.get("compilation", time_compilation, solver)
     print_table("First call of the online solver, seconds", [*compilation], [[*compilation.values()]])
 
     rows = []
@@ -195,7 +200,7 @@ def main():
         problem = {**REFERENCE, "learnable": learnable}
         with threadpool_limits(threads):
             key = f"reference, {threads} threads" + ("" if learnable else ", labels at random")
-            seconds = results.get(key, lambda p=problem: time_online(p, {"literal": literal, **numpy_and_ours}))
+            seconds = results.get(key, lambda p=problem: time_online(p, {"literal": literal, **numpy_and_ours}), solver)
         ratios = [f"{seconds[name] / seconds['ours']:.0f} x" for name in ("literal", "numpy")]
         cells = [str(threads), "learnable" if learnable else "at random"]
         rows.append([*cells, *(f"{1e3 * value:.2f}" for value in seconds.values()), *ratios])
@@ -206,7 +211,7 @@ def main():
     with threadpool_limits(1):
         problems = [{**REFERENCE, name: value} for name, values in GROWTH.items() for value in values] + CORNERS
         for sizes in problems:
-            seconds = results.get(str(sizes), lambda s=sizes: time_online(s, numpy_and_ours, repeats=3))
+            seconds = results.get(str(sizes), lambda s=sizes: time_online(s, numpy_and_ours, repeats=3), solver)
             cells = [str(size) for size in sizes.values()]
             ratio = seconds["numpy"] / seconds["ours"]
             per_clip = f"{1e6 * seconds['ours'] / sizes['n']:.2f}"
@@ -217,7 +222,7 @@ def main():
     print_table("Growth, an epoch, one thread", header, rows)
 
     if importlib.util.find_spec("lightfm"):
-        seconds = results.get("lightfm", lambda: time_lightfm(REFERENCE))
+        seconds = results.get("lightfm", lambda: time_lightfm(REFERENCE), solver)
         cells = [f"{1e3 * seconds['lightfm']:.1f}", f"{1e3 * seconds['ours']:.2f}"]
         print_table("LightFM's WARP (32 components), ms an epoch", ["LightFM", "ours", "ratio"], [
             [*cells, f"{seconds['lightfm'] / seconds['ours']:.1f} x"],
@@ -228,7 +233,7 @@ def main():
     cases += [({**REFERENCE, "d": 1024, "k": 384}, 32, 30, 1), (REFERENCE, 32, 5, 1)]
     for sizes, batch_size, epochs, threads in cases:
         key = f"minibatch {sizes}, batch {batch_size}, {epochs} epochs, {threads} threads"
-        seconds = results.get(key, lambda c=(sizes, batch_size, epochs, threads): time_minibatch(*c))
+        seconds = results.get(key, lambda c=(sizes, batch_size, epochs, threads): time_minibatch(*c), nets)
         loops = [seconds["plain loop"], seconds["plain loop, fused optimiser"]]
         cells = [f"{sizes['d']} x {sizes['k']}", str(batch_size), str(epochs), str(threads)]
         rows.append(

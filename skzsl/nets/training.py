@@ -120,7 +120,7 @@ class EmbeddingNet(NeuralNet):
 
     def _run_lean_epoch(self, iterator, training):
         self._set_training(training)
-        step = self._take_step if training else self._loss
+        step = self._make_step() if training else self._loss
         losses, sizes = [], []
         with torch.set_grad_enabled(training):
             for inputs, targets in iterator:
@@ -131,18 +131,25 @@ class EmbeddingNet(NeuralNet):
     def _loss(self, inputs, targets):
         return self.criterion_(self.infer(inputs), targets)
 
-    def _take_step(self, inputs, targets):
-        def loss_with_gradient():
-            self.module_.zero_grad()
-            loss = self._loss(inputs, targets)
+    def _make_step(self):
+        module, criterion, optimizer = self.module_, self.criterion_, self.optimizer_
+        parameters, fixed = list(module.parameters()), self._fixed_tensors()
+
+        def gradient(inputs, targets):
+            for parameter in parameters:
+                parameter.grad = None
+            loss = criterion(module(*inputs, *fixed), targets)
             loss.backward()
             return loss
 
-        if isinstance(self.optimizer_, torch.optim.LBFGS):
-            return self.optimizer_.step(loss_with_gradient)
-        loss = loss_with_gradient()
-        self.optimizer_.step()
-        return loss
+        def step(inputs, targets):
+            loss = gradient(inputs, targets)
+            optimizer.step()
+            return loss
+
+        if isinstance(optimizer, torch.optim.LBFGS):
+            return lambda inputs, targets: optimizer.step(lambda: gradient(inputs, targets))
+        return step
 
     def _fixed_tensors(self):
         held = self.__dict__.get("_fixed")
