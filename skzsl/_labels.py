@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from numbers import Number
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -75,6 +76,8 @@ def label_array(labels, name: str) -> np.ndarray:
             raise ValueError(f"{name}={labels!r} of type {type(labels).__name__} has no order; pass a list of labels.")
         labels = _list_to_array(list(labels), name)
     labels = np.asarray(labels)
+    if labels.ndim == 0:
+        raise ValueError(f"{name}={labels.item()!r} is one label; pass a list of labels, such as [{labels.item()!r}].")
     if isinstance(labels.dtype, np.dtypes.StringDType):
         labels = labels.astype(object)
     if labels.ndim == 2 and labels.shape[1] > 1:
@@ -125,10 +128,14 @@ def _merge(labels, others):
     if others is None:
         return np.unique(labels)
     others = label_array(others, "classes")
-    kinds = {"U" if array.dtype.kind == "O" else array.dtype.kind for array in (labels, others)}
+    if len(others) == 0:
+        return np.unique(labels)
+    kinds = {{"O": "U", "u": "i"}.get(array.dtype.kind, array.dtype.kind) for array in (labels, others)}
     if len(kinds) > 1:
+        first, second = labels.tolist()[0], others.tolist()[0]
         raise ValueError(
-            f"Labels such as {labels.tolist()[0]!r} and {others.tolist()[0]!r} are of different types; make them one."
+            f"Labels such as {first!r} ({labels.dtype}) and {second!r} ({others.dtype}) are of different types; make "
+            "them one."
         )
     return np.union1d(labels, others)
 
@@ -144,12 +151,12 @@ def _list_to_array(labels, name):
 
 
 def _refuse_missing(labels, name):
-    values = labels.tolist() if labels.dtype.kind in "OUfS" else []
+    values = labels.tolist() if labels.dtype.kind in "OUfSMm" else []
     for position, label in enumerate(values):
         if label is None or type(label).__name__ in {"NAType", "NaTType"} or label != label:
             raise ValueError(f"Input {name} contains NaN or None: {name}[{position}] is {label!r}; drop it.")
-        if isinstance(label, bytes):
-            raise ValueError(f"{name}[{position}] = {label!r} is bytes; decode it to text.")
+        if not isinstance(label, str | Number):
+            raise ValueError(f"{name}[{position}] = {label!r} is a {type(label).__name__}, no label; pass text.")
         if isinstance(label, str) and not label.strip():
             raise ValueError(f"{name}[{position}] = {label!r} is an empty label; give it a text.")
     others = [label for label in values if not isinstance(label, str)]

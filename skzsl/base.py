@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import contextmanager
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.special import softmax
@@ -29,6 +30,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
     :meth:`_fit_labels` in ``fit`` and implements :meth:`_score_labels`; candidates, unseen labels, views,
     probabilities and predictions follow.
     """
+
+    _net: Any = None  # what trains the estimators that have a net
 
     _parameter_constraints: dict = {
         "text_encoder": [HasMethods(["fit", "transform"]), str, Mapping, HasMethods(["loc"]), None],
@@ -69,7 +72,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         probabilities : ndarray of shape (n, n_labels)
             Columns in the order of ``labels``.
         """
-        if not self.temperature > 0:
+        if not isinstance(self.temperature, Real) or not float(self.temperature) > 0:
             raise ValueError(f"temperature={self.temperature!r}; pass a number above 0.")
         scores, _ = self._scores(X, labels)
         below_best = (scores - scores.max(axis=1, keepdims=True)).astype(np.float64) / self.temperature
@@ -150,6 +153,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):
         self._label_vectors(candidates)
         view = copy.copy(self)
         view.classes_ = np.sort(candidates)
+        view._net = None  # training a view must not train the net of this model
         return view
 
     def _fit_labels(self, y, n_clips: int) -> Targets:
@@ -275,6 +279,8 @@ def _inside(estimator):
         return estimator.steps[-1][1]
     if isinstance(estimator, BaseSearchCV):
         check_is_fitted(estimator)
+        if not hasattr(estimator, "best_estimator_"):
+            raise TypeError(f"{type(estimator).__name__} kept no fitted estimator; pass refit=True to it.")
         return estimator.best_estimator_
     raise TypeError(
         f"{type(estimator).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "

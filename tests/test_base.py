@@ -46,6 +46,8 @@ def test_searches_inside_pipelines_get_labels_too(word_sounds):
     assert nested.predict(X[:1])[0] in y
     with pytest.raises(NotFittedError):
         with_labels(clone(inner), ["wind"])
+    with pytest.raises(TypeError, match="refit=True"):
+        with_labels(clone(inner).set_params(refit=False).fit(X, y), ["wind"])
 
 
 def test_estimators_without_text_are_refused():

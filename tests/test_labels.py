@@ -34,6 +34,9 @@ def test_codes_count_in_the_labels_seen_so_far():
     assert targets.seen.tolist() == ["dog", "rain", "wind"]
     assert targets.classes.tolist() == ["dog", "rain", "wind", "zebra"]
     assert targets.codes.tolist() == [1, 2]
+    assert encode_targets([1, 0], 2, seen=np.array([0, 2], dtype=np.uint8), classes=[]).classes.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="of different types"):
+        encode_targets([1, 0], 2, seen=np.array(["a"]))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,10 @@ def test_codes_count_in_the_labels_seen_so_far():
         (["rain", None], r"y\[1\] is None"),
         (["rain", float("nan")], r"y\[1\] is nan"),
         (pd.Series(["rain", pd.NA], dtype=object), r"y\[1\] is <NA>"),
+        ([frozenset("a"), frozenset("b")], "is a frozenset, no label"),
+        (np.array(["2020", "2021"], dtype="M8[Y]"), "is a date, no label"),
+        ([b"rain", b"dog"], "is a bytes, no label"),
+        (np.array("rain"), "y='rain' is one label"),
         (["rain", 3], "mixes text and other labels, such as 3"),
         ([["rain"], ["dog", "siren"]], r"several labels in one place, such as \['dog', 'siren'\]"),
         (np.ones((2, 3)), r"shape \(2, 3\) has several labels"),

@@ -69,6 +69,11 @@ class FewShotKFold(BaseCrossValidator):
         labels = label_array(y, "y")
         rng, n_groups = check_random_state(self.random_state), self._n_groups(labels)
         for train, test in self._base().split(X, y, groups):
+            if np.isin(labels[train], labels[test]).any():
+                raise ValueError(
+                    f"{self._base()!r} has clips of one label in training and test; shots are dealt from labels "
+                    "without a training clip: pass a class-disjoint splitter."
+                )
             groups_of = _deal(labels[test], self.shots, rng if self.shuffle else None)
             for group in range(n_groups):
                 joins = groups_of == group

@@ -40,6 +40,11 @@ class RowBatches:
     def __len__(self):
         return -(-len(self.data) // self.batch_size)
 
+    @property
+    def n_rows(self):
+        """Rows an epoch goes through."""
+        return len(self.data)
+
     def __iter__(self):
         for rows in self._blocks():
             first, *others = (tensor[rows] for tensor in (*self.data.inputs, self.data.targets))
@@ -63,7 +68,8 @@ def _as_tensor(array):
     if isinstance(array, torch.Tensor):
         return array
     array = np.asarray(array)
-    if not array.dtype.isnative or array.dtype.str[1:] not in _SHARED or min(array.strides, default=0) < 0:
+    unfit = any(stride < 0 or stride % array.itemsize for stride in array.strides)
+    if unfit or not array.dtype.isnative or array.dtype.str[1:] not in _SHARED:
         array = np.ascontiguousarray(array, dtype=np.float32)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")

@@ -7,8 +7,7 @@ without batch callbacks run a lean loop, and inputs that are not one row a clip 
 
 from __future__ import annotations
 
-import inspect
-from contextlib import contextmanager
+import copy
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
 from .batches import RowBatches, RowData
+from .settings import resolve_device, resolve_optimizer, seeded
 
 _PREDICT_ROWS = 1024
 
@@ -56,18 +56,60 @@ class EmbeddingNet(NeuralNet):
         if not self.initialized_:
             self._split_seed, seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
             self._rng = np.random.RandomState(seed)
-        with _seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
+        with seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
             if not self.initialized_:
                 self.initialize()
-            return self.set_params(max_epochs=epochs).partial_fit(inputs, targets)
+                self._best = {}
+            before = self._snapshot()
+            try:
+                self._train(inputs, targets, epochs)
+            except BaseException:
+                self._restore(before)
+                raise
+            finally:
+                for _, callback in self.callbacks_:
+                    if isinstance(callback, Progress):
+                        callback.close()
+        return self
 
-    @property
-    def epochs(self):
-        """What was recorded of each epoch, a list of dicts."""
+    def _train(self, inputs, targets, epochs):
+        self.set_params(max_epochs=epochs)
+        self.notify("on_train_begin", X=inputs, y=targets)
+        try:
+            self.fit_loop(inputs, targets)
+        except KeyboardInterrupt:
+            # Early stopping interrupts after an epoch; a person interrupts anywhere.
+            last = "train_loss" if self.validation_fraction is None else "valid_loss"
+            if not self.history_ or last not in self.history_[-1]:
+                raise
+        self.notify("on_train_end", X=inputs, y=targets)
+        if not all(torch.isfinite(parameter).all() for parameter in self.module_.parameters()):
+            raise ValueError(self._divergence("weights are no longer finite"))
+
+    def _snapshot(self):
+        states = (self.module_.state_dict(), self.optimizer_.state_dict(), self._best, self._rng.get_state())
+        return copy.deepcopy(states), list(self.history_)
+
+    def _restore(self, snapshot):
+        (module, optimizer, self._best, rng), history = snapshot
+        self.module_.load_state_dict(module)
+        self.optimizer_.load_state_dict(optimizer)
+        self._rng.set_state(rng)
+        self.history_[:] = history
+
+    def change_lr(self, lr):
+        """Take another learning rate from now on, as the start of schedules too."""
+        if lr != self.lr:
+            self.set_params(lr=lr)
+            for group in self.optimizer_.param_groups if self.initialized_ else []:
+                group["initial_lr"] = lr
+
+    def epochs_since(self, first):
+        """What was recorded of each epoch from the index ``first`` on, a list of dicts."""
         if not self.initialized_:
             return []
         hidden = ("batches", "train_batch_count", "valid_batch_count", "train_loss_best", "valid_loss_best")
-        return [{key: value for key, value in epoch.items() if key not in hidden} for epoch in self.history_]
+        return [{key: value for key, value in epoch.items() if key not in hidden} for epoch in self.history_[first:]]
 
     def get_default_callbacks(self):
         """Leave out skorch's timers and printers; losses are recorded by the epoch itself."""
@@ -109,14 +151,19 @@ class EmbeddingNet(NeuralNet):
             loss = self._run_lean_epoch(iterator, training)
             self.history.new_batch()  # checkpoints name the last batch
             self.history.record_batch(f"{prefix}_loss", loss)
+            self.history.record_batch(f"{prefix}_batch_size", iterator.n_rows)
         if not np.isfinite(loss):
-            raise ValueError(
-                f"Training diverged: the {prefix} loss of epoch {len(self.history)} is {loss}. Lower lr={self.lr} or "
-                "scale the clips, for example with StandardScaler or Normalizer."
-            )
-        best = all(loss < epoch[f"{prefix}_loss"] for epoch in self.history[:-1])
+            raise ValueError(self._divergence(f"the {prefix} loss of epoch {len(self.history)} is {loss}"))
+        best = loss < self._best.get(prefix, np.inf)
+        self._best[prefix] = min(loss, self._best.get(prefix, np.inf))
         self.history.record(f"{prefix}_loss", loss)
         self.history.record(f"{prefix}_loss_best", best)
+
+    def _divergence(self, what):
+        return (
+            f"Training diverged: {what}. Lower lr={self.lr} or scale the clips, for example with StandardScaler or "
+            "Normalizer."
+        )
 
     def _run_lean_epoch(self, iterator, training):
         self._set_training(training)
@@ -175,14 +222,15 @@ class Progress(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Show the losses of the epoch."""
-        losses = {key: f"{value:.4f}" for key, value in net.epochs[-1].items() if key.endswith("_loss")}
+        losses = {key: f"{value:.4f}" for key, value in net.epochs_since(-1)[0].items() if key.endswith("_loss")}
         self.bar_.set_postfix(losses, refresh=False)
         self.bar_.update()
 
-    def on_train_end(self, net, X=None, y=None, **kwargs):
-        """Close the bar."""
-        self.bar_.close()
-        del self.bar_
+    def close(self):
+        """Close the bar, if it is open."""
+        if hasattr(self, "bar_"):
+            self.bar_.close()
+            del self.bar_
 
 
 def net_parameters(estimator):
@@ -216,55 +264,6 @@ def early_stopping(patience):
     return EarlyStopping(monitor="valid_loss", patience=patience, load_best=True, sink=_silent)
 
 
-def resolve_device(device):
-    """Turn "auto" into "cuda" where there is a GPU and "cpu" elsewhere; check any other name.
-
-    Raises
-    ------
-    ValueError
-        For a name torch does not know and for a GPU that is not there.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(f"device={device!r} is no torch device; pass 'auto', 'cpu' or 'cuda'.") from error
-    if kind.type not in {"cpu", "cuda"}:
-        raise ValueError(f"device={device!r} is not supported; pass 'auto', 'cpu' or 'cuda'.")
-    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device={device!r} is not there: torch sees {torch.cuda.device_count()} GPU(s); pass device='auto'."
-        )
-    return str(device)
-
-
-def resolve_optimizer(optimizer, weight_decay):
-    """Find the optimiser class by name and its skorch arguments.
-
-    Raises
-    ------
-    ValueError
-        For a name that ``torch.optim`` lacks, and for weight decay that the optimiser does not have.
-    """
-    if isinstance(optimizer, str):
-        found = getattr(torch.optim, optimizer, None)
-        if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)) or optimizer == "Optimizer":
-            raise ValueError(f"optimizer={optimizer!r} is not in torch.optim; pass a name such as 'AdamW' or a class.")
-        optimizer = found
-    accepted, fixed = inspect.signature(optimizer).parameters, getattr(optimizer, "keywords", {})
-    for name in {"lr", "weight_decay"}.intersection(fixed):
-        raise ValueError(f"optimizer={optimizer!r} fixes {name}; pass {name}={fixed[name]} to the estimator instead.")
-    arguments = {"optimizer": optimizer}
-    if "fused" in accepted and fixed.keys().isdisjoint({"fused", "foreach", "differentiable"}):
-        arguments["optimizer__fused"] = True
-    if "weight_decay" in accepted:
-        arguments["optimizer__weight_decay"] = weight_decay
-    elif weight_decay:
-        raise ValueError(f"optimizer={optimizer!r} has no weight decay; pass weight_decay=0.")
-    return arguments
-
-
 def _silent(message):
     pass
 
@@ -272,13 +271,3 @@ def _silent(message):
 def _acts_on_batches(callback):
     hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
     return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
-
-
-@contextmanager
-def _seeded(seed, device):
-    devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed)
-        for index in devices:
-            torch.cuda.default_generators[index].manual_seed(seed)
-        yield

@@ -74,12 +74,19 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
             batch = np.ascontiguousarray(clips[rows], dtype=np.float64)
             offsets = np.zeros((len(batch), n_labels)) if start is None else batch @ start
             if not _run(batch, codes[rows], scorer, weights, offsets, steps, in_label_space):
-                raise ValueError(
-                    f"Training diverged: scores are no longer finite. Lower lr={lr} or scale the clips, for example "
-                    "with StandardScaler or Normalizer."
-                )
+                raise ValueError(_divergence(lr))
     learned = weights.T @ vectors if in_label_space else weights.T.copy()
-    return learned if coef is None else coef + learned
+    learned = learned if coef is None else coef + learned
+    if not np.isfinite(learned).all():
+        raise ValueError(_divergence(lr))
+    return learned
+
+
+def _divergence(lr):
+    return (
+        f"Training diverged: scores are no longer finite. Lower lr={lr} or scale the clips, for example with "
+        "StandardScaler or Normalizer."
+    )
 
 
 def _label_space_is_cheaper(n_features, n_labels, n_dims):

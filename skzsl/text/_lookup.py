@@ -40,6 +40,8 @@ class LookupEncoder(TextEncoder):
                 f"table is of type {type(self.table).__name__}; pass a dict of text -> vector, such as "
                 "dict(zip(texts, vectors)), or a DataFrame indexed by text."
             )
+        if len(self.table) == 0:
+            raise ValueError("The table is empty; give it a vector for each text.")
         rows = [self._row(text) for text in texts]
         widths = {row.shape for row in rows}
         if len(widths) > 1:

@@ -53,7 +53,7 @@ class Prompts(TextEncoder):
 
     def _fill(self, texts):
         templates = [self.templates] if isinstance(self.templates, str) else self.templates
-        if not isinstance(templates, Collection) or not templates:
+        if not isinstance(templates, Collection) or len(templates) == 0:
             raise ValueError(f"templates={templates!r}; pass at least one, such as 'the sound of {{label}}'.")
         for template in templates:
             if not isinstance(template, str) or "{label}" not in template:

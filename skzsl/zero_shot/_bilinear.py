@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -16,7 +15,6 @@ _NET_PARAMETERS = (
     "weight_decay",
     "shuffle",
     "device",
-    "callbacks",
     "validation_fraction",
     "patience",
     "random_state",
@@ -173,7 +171,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
         """Learn the map from clips and the labels they carry.
 
@@ -201,7 +199,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
             targets = fit_labels(y, len(segments))
             return self._train(segments, targets, epochs=self.max_epochs, going_on=going_on)
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None):
         """Make one pass over some clips, going on from the present map.
 
@@ -231,9 +229,8 @@ class ZeroShotBilinear(ZeroShotClassifier):
             return self._train(segments, targets, epochs=1, going_on=going_on)
 
     def _refuse_idle_parameters(self):
-        idle = {"callbacks": None, "validation_fraction": None, "weight_decay": 0.0}
-        for name, default in idle.items():
-            if self.solver == "online" and getattr(self, name) != default:
+        for name in ("callbacks", "validation_fraction", "weight_decay"):
+            if self.solver == "online" and getattr(self, name):
                 raise ValueError(f"{name}={getattr(self, name)!r} has no effect on solver='online'; use 'minibatch'.")
 
     def _train(self, segments, targets, *, epochs, going_on):
@@ -246,7 +243,7 @@ class ZeroShotBilinear(ZeroShotClassifier):
         from ..solvers import online_ranking
 
         self._net = None
-        self._record([{"epoch": epoch} for epoch in range(1, epochs + 1)], start)
+        self._record([{}] * epochs, start)
         return online_ranking(
             clips,
             codes,
@@ -261,23 +258,24 @@ class ZeroShotBilinear(ZeroShotClassifier):
     def _train_minibatch(self, clips, codes, vectors, epochs, start):
         from ..nets import BilinearModule, EmbeddingNet, WeightedRankingLoss, net_parameters
 
-        settings = [getattr(self, name) for name in _NET_PARAMETERS]
-        if start is not None and self._net is not None and self._net_settings == settings:
-            net = copy.deepcopy(self._net)
-        else:
+        settings = [getattr(self, name) for name in _NET_PARAMETERS] + [list(self.callbacks or [])]
+        net = self._net
+        if start is None or net is None or self._net_settings != settings:
             size = {"module__n_features": clips.shape[1], "module__n_dims": vectors.shape[1], "module__start": start}
             net = EmbeddingNet(BilinearModule, WeightedRankingLoss, **size, **net_parameters(self))
-        n_before = len(net.epochs)
-        net.set_params(lr=self.lr, batch_size=self.batch_size, fixed_inputs=(vectors,))
+        n_before = len(net.epochs_since(0))
+        net.change_lr(self.lr)
+        net.set_params(batch_size=self.batch_size, fixed_inputs=(vectors,))
         net.train((clips,), codes, epochs=epochs)
         self._net, self._net_settings = net, settings
-        self._record(net.epochs[n_before:], start)
+        self._record(net.epochs_since(n_before), start)
         return net.module_.weight.detach().cpu().numpy().copy()
 
     def _record(self, history, start):
-        going_on = start is not None
-        self.n_iter_ = len(history) + (self.n_iter_ if going_on else 0)
-        self.history_ = [*(self.history_ if going_on else []), *history]
+        earlier = [] if start is None else self.history_
+        numbers = range(len(earlier) + 1, len(earlier) + len(history) + 1)
+        self.history_ = earlier + [{**epoch, "epoch": number} for epoch, number in zip(history, numbers, strict=True)]
+        self.n_iter_ = len(self.history_)
 
     def _score_labels(self, segments, vectors):
         weights = self.coef_ @ vectors.T.astype(self.coef_.dtype, copy=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import KFold
 
 from skzsl.model_selection import (
     CategoryPairs,
@@ -117,6 +118,11 @@ def test_few_shot_folds_are_counted_alike_however_they_fall():
     y = np.repeat(["a", "b", "c", "d", "e"], [10, 20, 30, 40, 50])
     splitter = FewShotKFold(ClassDisjointKFold(3), shots=2)
     assert {len(list(splitter.split(y, y))) for _ in range(5)} == {splitter.get_n_splits(y, y)} == {15}
+
+
+def test_few_shot_folds_need_labels_without_training_clips(y):
+    with pytest.raises(ValueError, match=r"KFold.*has clips of one label in training and test"):
+        list(FewShotKFold(KFold(3), shots=2).split(y, y))
 
 
 def test_few_shot_clips_follow_the_seed(y):

@@ -7,7 +7,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from skzsl.nets import BilinearModule, EmbeddingNet, WeightedRankingLoss
 from skzsl.nets.batches import RowBatches, RowData
-from skzsl.nets.training import resolve_device, resolve_optimizer
+from skzsl.nets.settings import resolve_device, resolve_optimizer
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_batch_callbacks_run_and_change_nothing(clips):
     plain = make_net(vectors, **settings).train((X,), y, epochs=2)
     torch.testing.assert_close(net.module_.weight, plain.module_.weight)
     np.testing.assert_allclose(
-        [[row["train_loss"], row["valid_loss"]] for row in net.epochs],
-        [[row["train_loss"], row["valid_loss"]] for row in plain.epochs],
+        [[row["train_loss"], row["valid_loss"]] for row in net.epochs_since(0)],
+        [[row["train_loss"], row["valid_loss"]] for row in plain.epochs_since(0)],
         rtol=1e-5,
     )
 
@@ -91,7 +91,7 @@ def test_validation_clips_are_held_out_and_the_best_weights_kept(clips):
     X, y, vectors = clips
     net = make_net(vectors, lr=20.0, callbacks=[early_stopping(2)], validation_fraction=0.3, random_state=0)
     net.train((X,), y, epochs=50)
-    losses = [row["valid_loss"] for row in net.epochs]
+    losses = [row["valid_loss"] for row in net.epochs_since(0)]
     assert len(losses) < 50
     train, valid = net.get_split_datasets((X,), y)
     assert (len(train), len(valid)) == (35, 15)
@@ -127,7 +127,7 @@ def test_trained_net_survives_pickling(clips):
     copy = pickle.loads(pickle.dumps(net))
     torch.testing.assert_close(copy.forward((X,)), net.forward((X,)))
     copy.train((X,), y, epochs=1)
-    assert len(copy.epochs) == 3
+    assert len(copy.epochs_since(0)) == 3
 
 
 def test_unknown_devices_and_optimizers_are_named():

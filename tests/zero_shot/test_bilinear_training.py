@@ -5,10 +5,10 @@ import functools
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, Checkpoint
+from skorch.callbacks import Callback, Checkpoint, LRScheduler
 
 from skzsl import ZeroShotBilinear
-from skzsl.text import HashingEncoder
+from skzsl.text import HashingEncoder, Prompts
 
 
 def make_model(**parameters):
@@ -167,6 +167,12 @@ def test_scores_that_overflow_are_an_error(word_sounds):
         model.predict(1e39 * X)
 
 
+def packed(X):
+    rows = np.zeros(len(X), dtype=[("a", "u1"), ("x", "f4", X.shape[1:])])
+    rows["x"] = X
+    return rows
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -176,8 +182,9 @@ def test_scores_that_overflow_are_an_error(word_sounds):
         lambda X: X.astype(np.longdouble),
         lambda X: np.round(10 * np.abs(X)).astype(np.uint16),
         np.asfortranarray,
+        lambda X: packed(X)["x"],
     ],
-    ids=["reversed features", "reversed clips", "big endian", "long double", "uint16", "Fortran"],
+    ids=["reversed features", "reversed clips", "big endian", "long double", "uint16", "Fortran", "packed"],
 )
 def test_arrays_that_torch_cannot_share_give_the_map_of_their_values(word_sounds, change):
     X, y = word_sounds
@@ -186,13 +193,93 @@ def test_arrays_that_torch_cannot_share_give_the_map_of_their_values(word_sounds
     np.testing.assert_array_equal(make_model().fit(odd, y).coef_, make_model().fit(plain, y).coef_)
 
 
+def test_passes_go_on_with_every_kind_of_optimizer_and_callback(word_sounds, tmp_path):
+    class WithFile(Record):
+        file = (tmp_path / "log").open("w")
+
+    class Local(torch.optim.SGD):
+        pass
+
+    record = WithFile()
+    record.open_file = WithFile.file
+    for optimizer in ("LBFGS", Local, "AdamW"):
+        model = make_model(optimizer=optimizer, callbacks=[record])
+        for _ in range(3):
+            model.partial_fit(*word_sounds)
+        assert model.n_iter_ == 3
+    assert record.epochs == 9
+    WithFile.file.close()
+
+
+class Interrupt(Callback):
+    def on_batch_end(self, net, training=False, **kwargs):
+        if self.armed:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_within_an_epoch_gives_the_model_back(word_sounds):
+    interrupt = Interrupt()
+    interrupt.armed = False
+    model = make_model(callbacks=[interrupt]).fit(*word_sounds)
+    twin = make_model(callbacks=[interrupt]).fit(*word_sounds)
+    interrupt.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(*word_sounds)
+    interrupt.armed = False
+    np.testing.assert_array_equal(model.partial_fit(*word_sounds).coef_, twin.partial_fit(*word_sounds).coef_)
+    assert model.n_iter_ == 4
+
+
+def test_a_last_step_that_diverges_does_not_ruin_the_model(word_sounds):
+    X, y = word_sounds
+    model = make_model(max_epochs=1, batch_size=200, optimizer="SGD", lr=1e-4).fit(X, y)
+    expected = model.predict(X)
+    with pytest.raises(ValueError, match=r"weights are no longer finite. Lower lr=1e\+38"):
+        model.set_params(lr=1e38).partial_fit(10 * X, y)
+    model.set_params(lr=1e-4)
+    np.testing.assert_array_equal(model.predict(X), expected)
+    model.partial_fit(X, y)
+
+
+def test_schedules_go_on_from_pass_to_pass(word_sounds):
+    def rates(model):
+        return [epoch["event_lr"] for epoch in model.history_]
+
+    def schedule():
+        return [LRScheduler("ExponentialLR", gamma=0.5)]
+
+    model = make_model(callbacks=schedule())
+    for _ in range(4):
+        model.partial_fit(*word_sounds)
+    np.testing.assert_allclose(rates(model), [0.01, 0.005, 0.0025, 0.00125])
+    whole = make_model(callbacks=schedule(), max_epochs=4).fit(*word_sounds)
+    np.testing.assert_allclose(rates(whole), rates(model))
+
+
+def test_callbacks_added_in_place_join_a_warm_start(word_sounds):
+    record = Record()
+    model = make_model(warm_start=True, callbacks=[]).fit(*word_sounds)
+    model.callbacks.append(record)
+    assert [epoch["epoch"] for epoch in model.fit(*word_sounds).history_] == [1, 2, 3, 4, 5, 6]
+    assert record.epochs == 3
+
+
+def test_parameters_of_the_encoder_are_checked_too(word_sounds):
+    with pytest.raises(ValueError, match="'n_features' parameter of HashingEncoder"):
+        ZeroShotBilinear(HashingEncoder(-3)).fit(*word_sounds)
+    with pytest.raises(ValueError, match="'n_features' parameter of HashingEncoder"):
+        ZeroShotBilinear(Prompts(HashingEncoder(-3))).fit(*word_sounds)
+
+
 def test_tiny_data_keep_a_clip_to_train_on():
     model = make_model(validation_fraction=0.9).fit(np.eye(2), ["rain", "dog"])
     assert np.isfinite(model.coef_).all()
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"callbacks": []}, {"validation_fraction": 0.1}, {"weight_decay": 0.1}], ids=str
+    "parameters",
+    [{"callbacks": [Record()]}, {"validation_fraction": 0.1}, {"weight_decay": 0.1}],
+    ids=["callbacks", "validation", "decay"],
 )
 def test_parameters_of_the_other_solver_are_refused(word_sounds, parameters):
     with pytest.raises(ValueError, match=r"has no effect on solver='online'"):

@@ -1,0 +1,68 @@
+"""Devices, optimisers and seeds of torch, from what estimators are given."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager
+
+import torch
+
+
+def resolve_device(device):
+    """Turn "auto" into "cuda" where there is a GPU and "cpu" elsewhere; check any other name.
+
+    Raises
+    ------
+    ValueError
+        For a name torch does not know and for a GPU that is not there.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is no torch device; pass 'auto', 'cpu' or 'cuda'.") from error
+    if kind.type not in {"cpu", "cuda"}:
+        raise ValueError(f"device={device!r} is not supported; pass 'auto', 'cpu' or 'cuda'.")
+    if kind.type == "cuda" and (kind.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device={device!r} is not there: torch sees {torch.cuda.device_count()} GPU(s); pass device='auto'."
+        )
+    return str(device)
+
+
+def resolve_optimizer(optimizer, weight_decay):
+    """Find the optimiser class by name and its skorch arguments.
+
+    Raises
+    ------
+    ValueError
+        For a name that ``torch.optim`` lacks, and for weight decay that the optimiser does not have.
+    """
+    if isinstance(optimizer, str):
+        found = getattr(torch.optim, optimizer, None)
+        if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)) or optimizer == "Optimizer":
+            raise ValueError(f"optimizer={optimizer!r} is not in torch.optim; pass a name such as 'AdamW' or a class.")
+        optimizer = found
+    accepted, fixed = inspect.signature(optimizer).parameters, getattr(optimizer, "keywords", {})
+    for name in {"lr", "weight_decay"}.intersection(fixed):
+        raise ValueError(f"optimizer={optimizer!r} fixes {name}; pass {name}={fixed[name]} to the estimator instead.")
+    arguments = {"optimizer": optimizer}
+    if "fused" in accepted and fixed.keys().isdisjoint({"fused", "foreach", "differentiable"}):
+        arguments["optimizer__fused"] = True
+    if "weight_decay" in accepted:
+        arguments["optimizer__weight_decay"] = weight_decay
+    elif weight_decay:
+        raise ValueError(f"optimizer={optimizer!r} has no weight decay; pass weight_decay=0.")
+    return arguments
+
+
+@contextmanager
+def seeded(seed, device):
+    """Seed torch's generators inside, and leave them as they were."""
+    devices = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        for index in devices:
+            torch.cuda.default_generators[index].manual_seed(seed)
+        yield
