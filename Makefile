@@ -22,6 +22,7 @@ docs: .venv/.docs
 bench: .venv/.bench
 	$(BIN)/python benchmarks/esc50.py
 	$(BIN)/python benchmarks/speed_bilinear.py
+	$(BIN)/python benchmarks/speed_metrics.py
 
 .venv/.python:
 	$(PYTHON) -m venv .venv

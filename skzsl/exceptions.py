@@ -5,6 +5,7 @@ __all__ = [
     "LabelTextWarning",
     "ModelIntegrityError",
     "ModelNotFoundError",
+    "UndefinedLabelWarning",
     "UnknownWordError",
     "UnknownWordWarning",
 ]
@@ -16,6 +17,10 @@ class LabelTextWarning(UserWarning):
 
 class CandidateWarning(UserWarning):
     """Some true labels are not among the candidates, so no prediction of them can be right."""
+
+
+class UndefinedLabelWarning(UserWarning):
+    """A metric is not defined for some labels, which were left out of its mean."""
 
 
 class UnknownWordError(ValueError):

@@ -1,5 +1,16 @@
 """Metrics as pure functions of arrays (numpy and scipy only)."""
 
+from ._at_k import f1_at_k, precision_at_k, recall_at_k
+from ._ranking import d_prime, lwlrap, mean_average_precision, mean_roc_auc
 from ._zero_shot import per_label_accuracy
 
-__all__ = ["per_label_accuracy"]
+__all__ = [
+    "d_prime",
+    "f1_at_k",
+    "lwlrap",
+    "mean_average_precision",
+    "mean_roc_auc",
+    "per_label_accuracy",
+    "precision_at_k",
+    "recall_at_k",
+]

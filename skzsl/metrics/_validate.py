@@ -1,0 +1,48 @@
+"""What every multi-label metric checks, and the one rule for labels it is not defined for."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from ..exceptions import UndefinedLabelWarning
+
+
+def check_scores(y_true, y_score) -> tuple[np.ndarray, np.ndarray]:
+    """Indicators as bool and finite scores, both (n, L).
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ or are not 2-D, values other than 0 and 1, and scores that are not finite.
+    """
+    y_true, y_score = np.asarray(y_true), np.asarray(y_score)
+    if y_true.ndim != 2 or y_true.shape != y_score.shape or 0 in y_true.shape:
+        raise ValueError(f"y_true of shape {y_true.shape} and y_score of shape {y_score.shape} must both be (n, L).")
+    if y_true.dtype != bool and not ((y_true == 0) | (y_true == 1)).all():
+        raise ValueError(
+            f"y_true holds {y_true[(y_true != 0) & (y_true != 1)][0].item()!r}; pass 1 for present, 0 for absent."
+        )
+    if not np.isfinite(y_score).all():
+        clip, label = np.argwhere(~np.isfinite(y_score))[0]
+        raise ValueError(f"y_score[{clip}, {label}] is {y_score[clip, label]}; scores must be finite.")
+    return y_true.astype(bool), y_score
+
+
+def mean_over_labels(values: np.ndarray, average, missing: str):
+    """Mean of the values that are defined, warning of the others; all of them for ``average=None``."""
+    if average is None:
+        return values
+    if average != "macro":
+        raise ValueError(f"average={average!r}; pass 'macro' or None.")
+    undefined = int(np.isnan(values).sum())
+    if undefined == len(values):
+        raise ValueError(f"No label has a {missing} clip in y_true; there is nothing to average.")
+    if undefined:
+        warnings.warn(
+            f"{undefined} of {len(values)} labels have no {missing} clip and are left out of the mean.",
+            UndefinedLabelWarning,
+            stacklevel=3,
+        )
+    return float(np.nanmean(values))
