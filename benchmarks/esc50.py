@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
-from skzsl import ZeroShotBilinear, solvers
+from skzsl import ZeroShotBilinear
 from skzsl.datasets import load_esc50_embeddings
 from skzsl.model_selection import (
     CategoryPairs,
@@ -104,8 +104,12 @@ def main():
     names = list(dict.fromkeys(categories.values()))
     order = [sorted(names).index(name) for name in names]
     encoders = texts(esc50.synonyms)
-    code = fingerprint(esc50_recipe, search, nested, few_shot, pairs, defaults, ZeroShotBilinear, solvers)
-    results = Results("esc50", {"pairings": [*PAIRINGS], "other partitions": [*FRESH_PARTITIONS], "code": code})
+    code = fingerprint(esc50_recipe, search, nested, few_shot, pairs, defaults)
+    parameters = repr(ZeroShotBilinear().get_params())
+    results = Results(
+        "esc50",
+        {"pairings": [*PAIRINGS], "other partitions": [*FRESH_PARTITIONS], "code": code, "defaults": parameters},
+    )
 
     with tempfile.TemporaryDirectory() as memory:
 

@@ -56,23 +56,24 @@ class EmbeddingNet(NeuralNet):
         if not self.initialized_:
             self._split_seed, seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
             self._rng = np.random.RandomState(seed)
-        with seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
-            if not self.initialized_:
-                self.initialize()
-                self._best = {}
-            before = self._snapshot()
-            try:
+        before = self._snapshot() if self.initialized_ else None
+        try:
+            with seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
                 self._train(inputs, targets, epochs)
-            except BaseException:
+        except BaseException:
+            if before is not None:
                 self._restore(before)
-                raise
-            finally:
-                for _, callback in self.callbacks_:
-                    if isinstance(callback, Progress):
-                        callback.close()
+            raise
+        finally:
+            for _, callback in getattr(self, "callbacks_", []):
+                if isinstance(callback, Progress):
+                    callback.close()
         return self
 
     def _train(self, inputs, targets, epochs):
+        if not self.initialized_:
+            self.initialize()
+            self._best = {}
         self.set_params(max_epochs=epochs)
         self.notify("on_train_begin", X=inputs, y=targets)
         try:
