@@ -55,8 +55,9 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
     ----------
     Xie and Virtanen (2019). Zero-shot audio classification based on class label embeddings. WASPAA.
     """
-    if len(codes) and not 0 <= min(codes) <= max(codes) < len(vectors):
-        raise ValueError(f"codes run from {min(codes)} to {max(codes)}, but there are {len(vectors)} label vectors.")
+    codes = np.asarray(codes)
+    if len(codes) and not 0 <= codes.min() <= codes.max() < len(vectors):
+        raise ValueError(f"codes run from {codes.min()} to {codes.max()}, but there are {len(vectors)} label vectors.")
     rng = check_random_state(random_state)
     (n_clips, n_features), (n_labels, n_dims) = clips.shape, vectors.shape
     vectors = np.ascontiguousarray(vectors, dtype=np.float64)
