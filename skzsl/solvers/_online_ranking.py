@@ -61,7 +61,7 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
     rng = check_random_state(random_state)
     (n_clips, n_features), (n_labels, n_dims) = clips.shape, vectors.shape
     vectors = np.ascontiguousarray(vectors, dtype=np.float64)
-    in_label_space = _label_space_is_cheaper(n_features, n_labels, n_dims)
+    in_label_space = _label_space_is_cheaper(n_clips * max_epochs, n_features, n_labels, n_dims)
     scorer = np.ascontiguousarray(vectors @ vectors.T) if in_label_space else vectors
     weights = np.zeros((scorer.shape[1], n_features))
     start = None if coef is None else np.asarray(coef, dtype=np.float64) @ vectors.T
@@ -90,10 +90,11 @@ def _divergence(lr):
     )
 
 
-def _label_space_is_cheaper(n_features, n_labels, n_dims):
-    in_label_space = 2 * n_features * n_labels + n_labels**2
-    in_text_space = 2 * n_features * n_dims + 2 * n_labels * n_dims
-    return in_label_space <= in_text_space
+def _label_space_is_cheaper(n_steps, n_features, n_labels, n_dims):
+    in_label_space = n_steps * (2 * n_features + n_labels) * n_labels
+    to_label_space_and_back = (n_labels + n_features) * n_labels * n_dims
+    in_text_space = n_steps * 2 * (n_features + n_labels) * n_dims
+    return in_label_space + to_label_space_and_back <= in_text_space
 
 
 def _rank_weights(n_labels):
