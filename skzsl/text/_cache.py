@@ -22,7 +22,11 @@ def load_once(key: Hashable, load: Callable[[], object]):
 
 def encode_once(key: Hashable, texts: list[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
     """Vectors of ``texts``, encoding only those not met before under ``key``; equal texts get equal vectors."""
-    known = _vectors.setdefault(key, {})
+    return recall(_vectors.setdefault(key, {}), texts, encode)
+
+
+def recall(known: dict[str, np.ndarray], texts: list[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
+    """Vectors of ``texts`` from ``known``, to which those missing are added by one call of ``encode``."""
     new = [text for text in dict.fromkeys(texts) if text not in known]
     if new:
         known.update(zip(new, encode(new), strict=True))

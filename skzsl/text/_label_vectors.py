@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from ._base import dense
+from ._cache import recall
 from ._lookup import LookupEncoder
 from ._sentence import SentenceEncoder
 
@@ -43,10 +44,7 @@ class LabelVectors:
         ValueError
             If the encoder does not return one row of finite numbers for each text.
         """
-        new = [text for text in texts if text not in self._known]
-        if new:
-            self._known.update(zip(new, self._encode(new), strict=True))
-        return np.stack([self._known[text] for text in texts])
+        return recall(self._known, texts, self._encode)
 
     def _encode(self, texts):
         vectors = dense(self.encoder.transform(texts))
