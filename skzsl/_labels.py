@@ -21,11 +21,11 @@ class Targets:
     Attributes
     ----------
     classes : ndarray
-        All labels, sorted, in y's dtype.
-    seen : ndarray of shape (C,)
-        Those with a positive clip, sorted; only these train.
-    codes : ndarray of shape (n,)
-        Position in ``seen`` of each clip's label.
+        All labels, in y's dtype: sorted, or in the order of the columns of y.
+    seen : ndarray of shape (S,)
+        Those with a positive clip, in the same order; only these train.
+    codes : ndarray of shape (n,) or (n, S)
+        Position in ``seen`` of each clip's label or, where clips have several labels, the indicator of ``seen``.
     """
 
     classes: np.ndarray
@@ -144,7 +144,8 @@ def _list_to_array(labels, name):
     nested = next((label for label in labels if isinstance(label, list | tuple | set) and len(label) != 1), None)
     if nested is not None:
         raise ValueError(
-            f"{name} holds several labels in one place, such as {nested!r}; this estimator takes one label a clip."
+            f"{name} holds several labels in one place, such as {nested!r}; pass skzsl.indicator_frame({name}) to an "
+            "estimator that takes several labels a clip."
         )
     texts = sum(isinstance(label, str) for label in labels)
     return np.array(labels, dtype=object if 0 < texts < len(labels) else None)

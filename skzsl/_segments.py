@@ -36,6 +36,25 @@ class Segments:
             return np.ones((len(self.values[rows]), 1), dtype=bool)
         return np.arange(self.values.shape[1]) < self.lengths[rows, None]
 
+    def three_d(self) -> np.ndarray:
+        """The clips as (n, T, d): a clip vector is one segment."""
+        return self.values[:, None] if self.lengths is None else self.values
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each feature over the present segments, (d,) each, in one pass."""
+        n_features = self.values.shape[-1]
+        count, mean, squares = 0, np.zeros(n_features), np.zeros(n_features)
+        values = self.three_d()
+        for rows in row_chunks(values):
+            block = values[rows][self.mask(rows)].astype(np.float64)
+            block_mean = block.mean(axis=0)
+            # Chan, Golub & LeVeque (1983): no difference of large sums.
+            step, total = block_mean - mean, count + len(block)
+            squares += np.square(block - block_mean).sum(axis=0) + step**2 * count * len(block) / total
+            mean += step * len(block) / total
+            count = total
+        return mean, np.sqrt(squares / count)
+
     def mean(self) -> np.ndarray:
         """Mean over the present segments of each clip, (n, d); clip vectors are returned as they are."""
         if self.lengths is None:

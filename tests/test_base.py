@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skzsl import ZeroShotBilinear, with_labels
-from skzsl.base import all_or_nothing
+from skzsl._fitting import all_or_nothing
 from skzsl.text import HashingEncoder
 
 

@@ -51,13 +51,14 @@ class EmbeddingNet(NeuralNet):
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def train(self, inputs, targets, *, epochs):
-        """Train for some epochs, from the present weights if there are any."""
+    def train(self, inputs, targets, *, epochs, lr=None):
+        """Train for some epochs from the present weights, if any, at another learning rate if one is given."""
         if not self.initialized_:
             self._split_seed, seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
             self._rng = np.random.RandomState(seed)
         before = self._snapshot() if self.initialized_ else None
         try:
+            self._change_lr(self.lr if lr is None else lr)
             with seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
                 self._train(inputs, targets, epochs)
         except BaseException:
@@ -89,16 +90,17 @@ class EmbeddingNet(NeuralNet):
 
     def _snapshot(self):
         states = (self.module_.state_dict(), self.optimizer_.state_dict(), self._best, self._rng.get_state())
-        return copy.deepcopy(states), list(self.history_)
+        return copy.deepcopy(states), list(self.history_), self.lr
 
     def _restore(self, snapshot):
-        (module, optimizer, self._best, rng), history = snapshot
+        (module, optimizer, self._best, rng), history, lr = snapshot
+        self.set_params(lr=lr)
         self.module_.load_state_dict(module)
         self.optimizer_.load_state_dict(optimizer)
         self._rng.set_state(rng)
         self.history_[:] = history
 
-    def change_lr(self, lr):
+    def _change_lr(self, lr):
         """Take another learning rate from now on, as the start of schedules too."""
         if lr != self.lr:
             self.set_params(lr=lr)

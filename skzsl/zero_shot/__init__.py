@@ -1,5 +1,6 @@
 """Estimators that score clips against the text of labels never seen in training."""
 
 from ._bilinear import ZeroShotBilinear
+from ._temporal_attention import ZeroShotTemporalAttention
 
-__all__ = ["ZeroShotBilinear"]
+__all__ = ["ZeroShotBilinear", "ZeroShotTemporalAttention"]

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-
 import numpy as np
 
-from .._compat import Interval, StrOptions, fit_context
-from .._segments import check_segments, row_chunks
-from ..base import ZeroShotClassifier, all_or_nothing
-
-_NET_PARAMETERS = (
-    "optimizer",
-    "weight_decay",
-    "shuffle",
-    "device",
-    "validation_fraction",
-    "patience",
-    "random_state",
-    "verbose",
-)
+from .._compat import StrOptions
+from .._segments import row_chunks
+from .._training import EpochTraining, numpy_of
+from ..base import ZeroShotClassifier
 
 
-class ZeroShotBilinear(ZeroShotClassifier):
+class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
     """Bilinear map between clips and label texts, learned by ranking.
 
     A clip with vector x (the mean of its segments) and a label with text vector p are compatible to the degree
@@ -68,8 +56,15 @@ class ZeroShotBilinear(ZeroShotClassifier):
         its settings have changed.
     temperature : float, default=1.0
         Divides the scores before the softmax of ``predict_proba``; acts after training.
+    seen_penalty : float, default=0.0
+        Subtracted from the scores of labels seen in fit, which generalised prediction favours (calibrated stacking);
+        acts after training.
     label_texts : dict or None, default=None
         Text of each label, where the label is not its own text (numbers, codes, short names).
+    memory : str, joblib.Memory or None, default=None
+        Where to keep trainings: a fit on the same data with the same parameters, other than ``temperature`` and
+        ``seen_penalty``, is looked up instead of repeated. Searches over these two then train once a fold. With
+        ``random_state=None`` too, the first training is used again.
     random_state : int, RandomState instance or None, default=None
         Source of the orders and of the held-out clips.
     verbose : bool, default=False
@@ -111,26 +106,11 @@ class ZeroShotBilinear(ZeroShotClassifier):
 
     _parameter_constraints: dict = {
         **ZeroShotClassifier._parameter_constraints,
+        **EpochTraining._parameter_constraints,
         "solver": [StrOptions({"online", "minibatch"})],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "optimizer": [str, callable],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "device": [str],
-        "callbacks": [list, None],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["boolean"],
     }
 
     coef_: np.ndarray
-    n_iter_: int
-    history_: list[dict]
-    _net_settings: list
 
     def __init__(
         self,
@@ -149,7 +129,9 @@ class ZeroShotBilinear(ZeroShotClassifier):
         patience=5,
         warm_start=False,
         temperature=1.0,
+        seen_penalty=0.0,
         label_texts=None,
+        memory=None,
         random_state=None,
         verbose=False,
     ):
@@ -167,86 +149,30 @@ class ZeroShotBilinear(ZeroShotClassifier):
         self.patience = patience
         self.warm_start = warm_start
         self.temperature = temperature
+        self.seen_penalty = seen_penalty
         self.label_texts = label_texts
+        self.memory = memory
         self.random_state = random_state
         self.verbose = verbose
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
-        """Learn the map from clips and the labels they carry.
-
-        Parameters
-        ----------
-        X : array of shape (n, d) or (n, T, d)
-            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent.
-        y : array of shape (n,)
-            The label of each clip, as text.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            For bad X, y or parameters, before any training; and if training diverges. A fitted model stays as it was.
-        """
-        going_on = self.warm_start and hasattr(self, "coef_")
-        self._refuse_idle_parameters()
-        with all_or_nothing(self):
-            segments = check_segments(self, X, reset=not going_on)
-            fit_labels = self._extend_labels if going_on else self._fit_labels
-            targets = fit_labels(y, len(segments))
-            return self._train(segments, targets, epochs=self.max_epochs, going_on=going_on)
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, classes=None):
-        """Make one pass over some clips, going on from the present map.
-
-        Labels met for the first time join in; the text encoder is fitted in the first call only.
-
-        Parameters
-        ----------
-        X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
-        y : array of shape (n,)
-            The label of each clip.
-        classes : array of labels or None, default=None
-            Labels to expect, which the text encoder of the first call should know. They may be left out: any label can
-            come later.
-
-        Returns
-        -------
-        self : object
-        """
-        if self.validation_fraction is not None:
-            raise ValueError("partial_fit makes one pass and cannot stop early; set validation_fraction=None.")
-        self._refuse_idle_parameters()
-        going_on = hasattr(self, "coef_")
-        with all_or_nothing(self):
-            segments = check_segments(self, X, reset=not going_on)
-            targets = self._extend_labels(y, len(segments), classes)
-            return self._train(segments, targets, epochs=1, going_on=going_on)
-
-    def _refuse_idle_parameters(self):
+    def _check_settings(self):
         for name in ("callbacks", "validation_fraction", "weight_decay"):
             if self.solver == "online" and getattr(self, name):
                 raise ValueError(f"{name}={getattr(self, name)!r} has no effect on solver='online'; use 'minibatch'.")
 
     def _train(self, segments, targets, *, epochs, going_on):
-        train = self._train_online if self.solver == "online" else self._train_minibatch
         start = self.coef_ if going_on else None
-        self.coef_ = train(segments.mean(), targets.codes, self._label_vectors(targets.seen), epochs, start)
-        return self
-
-    def _train_online(self, clips, codes, vectors, epochs, start):
+        clips, vectors = segments.mean(), self._label_vectors(targets.seen)
+        if self.solver == "minibatch":
+            self.coef_ = self._train_minibatch(clips, targets.codes, vectors, epochs, start)
+            return
         from ..solvers import online_ranking
 
         self._net = None
-        self._record([{}] * epochs, start)
-        return online_ranking(
+        self._record([{}] * epochs, going_on)
+        self.coef_ = online_ranking(
             clips,
-            codes,
+            targets.codes,
             vectors,
             lr=self.lr,
             max_epochs=epochs,
@@ -256,26 +182,23 @@ class ZeroShotBilinear(ZeroShotClassifier):
         )
 
     def _train_minibatch(self, clips, codes, vectors, epochs, start):
-        from ..nets import BilinearModule, EmbeddingNet, WeightedRankingLoss, net_parameters
+        from ..nets import BilinearModule, WeightedRankingLoss
 
-        settings = [getattr(self, name) for name in _NET_PARAMETERS] + [list(self.callbacks or [])]
-        net = self._net
-        if start is None or net is None or self._net_settings != settings:
-            size = {"module__n_features": clips.shape[1], "module__n_dims": vectors.shape[1], "module__start": start}
-            net = EmbeddingNet(BilinearModule, WeightedRankingLoss, **size, **net_parameters(self))
-        n_before = len(net.epochs_since(0))
-        net.change_lr(self.lr)
-        net.set_params(batch_size=self.batch_size, fixed_inputs=(vectors,))
-        net.train((clips,), codes, epochs=epochs)
-        self._net, self._net_settings = net, settings
-        self._record(net.epochs_since(n_before), start)
-        return net.module_.weight.detach().cpu().numpy().copy()
-
-    def _record(self, history, start):
-        earlier = [] if start is None else self.history_
-        numbers = range(len(earlier) + 1, len(earlier) + len(history) + 1)
-        self.history_ = earlier + [{**epoch, "epoch": number} for epoch, number in zip(history, numbers, strict=True)]
-        self.n_iter_ = len(self.history_)
+        self._train_net(
+            BilinearModule,
+            WeightedRankingLoss,
+            (clips,),
+            codes,
+            fixed_inputs=(vectors,),
+            build={
+                "module__n_features": clips.shape[1],
+                "module__n_dims": vectors.shape[1],
+                "module__start": start,
+            },
+            epochs=epochs,
+            going_on=start is not None,
+        )
+        return numpy_of(self.module_.weight)
 
     def _score_labels(self, segments, vectors):
         weights = self.coef_ @ vectors.T.astype(self.coef_.dtype, copy=False)

@@ -1,0 +1,202 @@
+"""What every classifier shares: scores of candidates into labels, probabilities and tags."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_scalar
+
+from ._compat import Interval
+from ._indicators import check_indicators, is_indicator
+from ._labels import check_candidates, label_array
+from ._thresholds import label_thresholds
+from .exceptions import CandidateWarning
+
+
+class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers of embeddings.
+
+    A subclass stores ``temperature`` and, if it takes several labels a clip, ``threshold`` in its constructor, sets
+    ``classes_`` and ``_multilabel`` in ``fit`` and implements :meth:`_scores`.
+    """
+
+    _takes_multilabel = False  # whether y may be an indicator
+    _multilabel = False  # whether the y of fit was one
+    _indicator_dtype: np.dtype  # of that y
+    _labels_of_fit: np.ndarray  # classes_ may be the candidates of a view
+    classes_: np.ndarray
+    temperature: float
+    threshold: float
+
+    _parameter_constraints: dict = {"temperature": [Interval(Real, 0, None, closed="neither")]}
+
+    def predict(self, X, labels=None):
+        """Name the best label of every clip or, for multi-label models, mark the labels above the threshold.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        labels : ndarray of shape (n,) or (n, n_labels)
+            The best label of each clip, on a tie the candidate that comes first. For multi-label models the
+            indicator, in the dtype of fit's y: 1 where the score is above ``threshold``.
+        """
+        scores, candidates = self._scores(X, labels)
+        if self._multilabel:
+            return (scores > self._thresholds(candidates)).astype(self._indicator_dtype)
+        return candidates[np.argmax(scores, axis=1)]
+
+    def predict_proba(self, X, labels=None):
+        """Probabilities of the candidates.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_labels)
+            Columns in the order of ``labels``: softmax of ``scores / temperature`` over the candidates, or for
+            multi-label models the logistic function of ``(scores - threshold) / temperature`` of each label.
+        """
+        scores, candidates = self._scores(X, labels)
+        return self._probabilities(scores, candidates)
+
+    def decision_function(self, X, labels=None):
+        """Score every clip against every candidate.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        scores : ndarray of shape (n, n_labels) or (n,)
+            Columns in the order of ``labels``. Without ``labels`` and with two classes, also those of a view,
+            scikit-learn's binary form: the score of the second minus that of the first (not for multi-label models).
+        """
+        scores, _ = self._scores(X, labels)
+        if labels is None and scores.shape[1] == 2 and not self._multilabel:
+            return scores[:, 1] - scores[:, 0]
+        return scores
+
+    def tag(self, X, labels=None, top_k=None):
+        """List the labels of every clip for people to read.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+        top_k : int or None, default=None
+            How many labels to list. None lists those that ``predict`` gives, which for a multi-label model may be none.
+
+        Returns
+        -------
+        tags : list of lists of (label, probability)
+            Best first.
+        """
+        scores, candidates = self._scores(X, labels)
+        n_best = 1 if top_k is None and not self._multilabel else len(candidates)
+        if top_k is not None:
+            check_scalar(top_k, "top_k", Integral, min_val=1)
+            n_best = min(top_k, len(candidates))
+        probabilities = self._probabilities(scores, candidates)
+        listed = np.ones(scores.shape, dtype=bool)
+        if top_k is None and self._multilabel:
+            listed = scores > self._thresholds(candidates)
+        names = candidates.tolist()
+        # Probabilities of thresholds that differ between labels order labels otherwise than scores do.
+        order = np.lexsort((-scores, -probabilities), axis=1)[:, :n_best]
+        return [
+            [(names[column], float(row[column])) for column in best if shown[column]]
+            for row, shown, best in zip(probabilities, listed, order, strict=True)
+        ]
+
+    def score(self, X, y, sample_weight=None, labels=None):
+        """Share of the clips whose label, or whose whole set of labels, is predicted rightly.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : array of shape (n,) or indicator of shape (n, n_labels)
+            True labels. The columns of a DataFrame are matched by name, and are the candidates if ``labels`` is None.
+        sample_weight : array of shape (n,) or None, default=None
+            Weights of the clips.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        accuracy : float
+
+        Warns
+        -----
+        CandidateWarning
+            If labels of ``y`` are not among the candidates.
+        """
+        if self._multilabel:
+            y, labels = self._match(y, labels)
+            return accuracy_score(y, self.predict(X, labels=labels), sample_weight=sample_weight)
+        y, predicted = label_array(y, "y"), self.predict(X, labels=labels)
+        candidates = self.classes_ if labels is None else check_candidates(labels, self.classes_)
+        missing = sorted(set(y.tolist()).difference(candidates.tolist()), key=str)
+        if missing:
+            warnings.warn(
+                f"Labels {missing[:5]} of y are not among the candidates, so no prediction of them can be right; pass "
+                "labels=[...] to a model, use with_labels on a Pipeline, or score with zero_shot_scorer.",
+                CandidateWarning,
+                stacklevel=2,
+            )
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def _match(self, y, labels):
+        """Bring the columns of y and the candidates into one order."""
+        if not is_indicator(y):
+            raise ValueError("This model was fitted on several labels a clip; pass y as an indicator (n, n_labels).")
+        if labels is None and not hasattr(y, "columns"):
+            return check_indicators(y, self.classes_).values, None
+        if labels is None:
+            y = check_indicators(y)
+            return y.values, y.labels
+        labels = check_candidates(labels, self.classes_)
+        y = check_indicators(y, None if hasattr(y, "columns") else labels)
+        return y.columns(labels, "leave it out of labels or add the column"), labels
+
+    def _probabilities(self, scores, candidates):
+        if not isinstance(self.temperature, Real) or not float(self.temperature) > 0:
+            raise ValueError(f"temperature={self.temperature!r}; pass a number above 0.")
+        zero = self._thresholds(candidates) if self._multilabel else scores.max(axis=1, keepdims=True)
+        scaled = (scores - zero).astype(np.float64) / self.temperature
+        return (expit(scaled) if self._multilabel else softmax(scaled, axis=1)).astype(scores.dtype)
+
+    def _thresholds(self, candidates):
+        return label_thresholds(self.threshold, candidates, self._labels_of_fit)
+
+    def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (n, n_labels) and the candidates of their columns."""
+        raise NotImplementedError
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.classifier_tags.multi_label = self._takes_multilabel
+        return tags

@@ -1,0 +1,40 @@
+"""How fits happen: all or nothing, and once for parameters that act after training."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager
+
+from sklearn.base import clone
+from sklearn.utils.validation import check_memory
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """Give a fitted estimator its attributes back if what runs inside raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def fit_remembered(estimator, X, y, post_fit):
+    """Fit through ``estimator.memory``, whatever the parameters ``post_fit`` are set to.
+
+    A training with the same data and other parameters is looked up instead of repeated.
+    """
+    defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in post_fit}
+    plain = clone(estimator).set_params(memory=None, **defaults)
+    attributes = check_memory(estimator.memory).cache(_fitted_attributes)(plain, X, y)
+    parameters = estimator.get_params(deep=False)
+    vars(estimator).clear()
+    vars(estimator).update({**parameters, **attributes})
+    return estimator
+
+
+def _fitted_attributes(estimator, X, y):
+    parameters = estimator.get_params(deep=False)
+    return {name: value for name, value in vars(estimator.fit(X, y)).items() if name not in parameters}

@@ -1,0 +1,144 @@
+"""Multi-label y checked once: an indicator with one column a label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._labels import Targets, label_array
+
+
+@dataclass(frozen=True)
+class Indicators:
+    """Which labels each clip has.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n, L)
+        0 and 1 (or False and True), in y's dtype.
+    labels : ndarray of shape (L,)
+        The label of each column.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray
+
+    def columns(self, labels: np.ndarray, missing: str) -> np.ndarray:
+        """Indicator (n, n_labels) of ``labels``, in their order.
+
+        Raises
+        ------
+        ValueError
+            If there is no column for one of them; ``missing`` says what to do.
+        """
+        position = {label: column for column, label in enumerate(self.labels.tolist())}
+        absent = [label for label in labels.tolist() if label not in position]
+        if absent:
+            raise ValueError(f"y has no column for {absent[:5]}; {missing}.")
+        return self.values[:, [position[label] for label in labels.tolist()]]
+
+    def positive(self) -> np.ndarray:
+        """Which labels have a positive clip, (L,) bool."""
+        return np.any(self.values, axis=0)
+
+
+def is_indicator(y) -> bool:
+    """Whether y is multi-label: a DataFrame, or 2-D with more than one column."""
+    if hasattr(y, "columns"):
+        return True
+    shape = np.asarray(y).shape if _is_regular(y) else ()
+    return len(shape) == 2 and shape[1] > 1
+
+
+def check_indicators(y, labels=None) -> Indicators:
+    """Check a DataFrame with one column a label, or an array whose columns ``labels`` names.
+
+    An array without names gets the numbers of its columns.
+
+    Raises
+    ------
+    ValueError
+        For values other than 0 and 1, missing values, columns without a name or with the same one, and names that are
+        not as many as the columns.
+    """
+    named = hasattr(y, "columns")
+    values = y.to_numpy() if named else np.asarray(y)
+    if named and labels is not None:
+        raise ValueError("label_texts is a list, but the columns of y have names; pass a dict from column to text.")
+    if values.ndim != 2 or 0 in values.shape:
+        raise ValueError(f"y has shape {values.shape}; pass an indicator (n, n_labels) of at least one clip and label.")
+    names = list(y.columns) if named else range(values.shape[1]) if labels is None else labels
+    names = label_array(np.asarray(names) if isinstance(names, range) else names, "the labels of y")
+    if len(names) != values.shape[1]:
+        raise ValueError(f"label_texts names {len(names)} labels, y has {values.shape[1]} columns; name each column.")
+    unique, counts = np.unique(names, return_counts=True)
+    if len(unique) < len(names):
+        raise ValueError(f"The labels of y have duplicates: {unique[counts > 1].tolist()}; name each column once.")
+    return Indicators(_check_values(values, names), names)
+
+
+def encode_indicators(y, n_clips: int, *, labels=None, seen=None, classes=None) -> Targets:
+    """Encode multi-label y: ``codes`` is the indicator (n, S) of the seen labels.
+
+    A label with no positive clip, here or in ``seen``, is unseen. Labels met earlier (``classes``) keep their places,
+    new ones follow in the order of the columns.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`check_indicators`, and for a wrong number of clips.
+    """
+    given = check_indicators(y, labels)
+    if len(given.values) != n_clips:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: [{n_clips}, {len(given.values)}]"
+        )
+    names = given.labels.tolist()
+    known = [] if classes is None else label_array(classes, "classes").tolist()
+    every = list(dict.fromkeys([*known, *names]))
+    kept = set() if seen is None else set(seen.tolist())
+    kept.update(label for label, positive in zip(names, given.positive(), strict=True) if positive)
+    all_labels = label_array(np.asarray(every, dtype=object if given.labels.dtype == object else None), "classes")
+    seen_labels = all_labels[[label in kept for label in every]]
+    codes = np.zeros((n_clips, len(seen_labels)), dtype=np.uint8)
+    position = {label: column for column, label in enumerate(names)}
+    for column, label in enumerate(seen_labels.tolist()):
+        if label in position:
+            codes[:, column] = given.values[:, position[label]]
+    return Targets(all_labels, seen_labels, codes)
+
+
+def _is_regular(y) -> bool:
+    if hasattr(y, "toarray"):
+        raise ValueError("y is a sparse matrix; pass y.toarray().")
+    if not isinstance(y, list | tuple):
+        return True
+    rows = [row for row in y if isinstance(row, list | tuple | set | frozenset | np.ndarray)]
+    texts = any(isinstance(label, str) for row in rows for label in row)
+    if rows and (len(rows) < len(y) or len({len(row) for row in rows}) > 1 or texts):
+        if all(len(row) == 1 for row in rows) and len(rows) == len(y):
+            return False
+        raise ValueError(
+            f"y holds lists of labels, such as {list(rows[0])!r}; pass skzsl.indicator_frame(y), which has a column "
+            "for each label."
+        )
+    return True
+
+
+def _check_values(values, names):
+    if values.dtype.kind not in "biuf":
+        try:
+            values = values.astype(float)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y is 2-D and holds {values.dtype} values such as {values.flat[0]!r}; pass 1 for present and 0 for "
+                "absent, as skzsl.indicator_frame makes them of lists of labels."
+            ) from error
+    bad = (values != 0) & (values != 1)
+    if bad.any():
+        clip, column = np.argwhere(bad)[0]
+        value = values[clip, column].item()
+        what = "Input y contains NaN" if value != value else f"y is {value!r}"
+        raise ValueError(f"{what} at clip {clip}, label {names[column]!r}; pass 1 for present and 0 for absent.")
+    return values

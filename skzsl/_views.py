@@ -1,0 +1,77 @@
+"""Fitted Pipelines and searches with other candidates."""
+
+from __future__ import annotations
+
+import copy
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ._compat import BaseSearchCV
+
+
+def with_labels(estimator, labels):
+    """View a fitted estimator, Pipeline or search with other candidates.
+
+    Parameters
+    ----------
+    estimator : estimator with ``with_labels``, Pipeline ending in one, or search with ``best_estimator_``
+        What was fitted.
+    labels : list of str
+        Candidates, seen in fit or not.
+
+    Returns
+    -------
+    view : estimator or Pipeline
+        Shares the weights; its ``classes_`` are the candidates, sorted.
+
+    Raises
+    ------
+    TypeError
+        If there is no zero-shot estimator inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import Normalizer
+    >>> from skzsl import ZeroShotBilinear, with_labels
+    >>> from skzsl.text import HashingEncoder
+    >>> X, y = np.eye(4), ["low hum", "low beep", "high hum", "low hum"]
+    >>> model = make_pipeline(Normalizer(), ZeroShotBilinear(HashingEncoder())).fit(X, y)
+    >>> with_labels(model, ["high hum", "high beep"]).classes_
+    array(['high beep', 'high hum'], dtype='<U9')
+    """
+    if hasattr(estimator, "with_labels"):
+        return estimator.with_labels(labels)
+    inner = _inside(estimator)
+    if not isinstance(estimator, Pipeline):
+        return with_labels(inner, labels)
+    view = copy.copy(estimator)
+    view.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], with_labels(inner, labels))]
+    return view
+
+
+def final_estimator(estimator):
+    """Find the zero-shot estimator inside a fitted Pipeline or search.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    return estimator if hasattr(estimator, "with_labels") else final_estimator(_inside(estimator))
+
+
+def _inside(estimator):
+    if isinstance(estimator, Pipeline):
+        return estimator.steps[-1][1]
+    if isinstance(estimator, BaseSearchCV):
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "best_estimator_"):
+            raise TypeError(f"{type(estimator).__name__} kept no fitted estimator; pass refit=True to it.")
+        return estimator.best_estimator_
+    raise TypeError(
+        f"{type(estimator).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "
+        "Pipeline that ends in one or a fitted search over either."
+    )

@@ -1,0 +1,117 @@
+"""Temporal attention of labels over segments."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class TemporalAttentionModule(nn.Module):
+    """Scores (n, C) from segments (n, T, d), their mask (n, T) and label vectors (C, k).
+
+    Segments and labels are projected into one space, where ``c_t`` is the dot product of segment t and the label.
+    ``attended = sum_t softmax_t(c)_t c_t``, ``average = mean_t c_t``, and the score is
+    ``alpha * attended + (1 - alpha) * average``.
+
+    Parameters
+    ----------
+    n_features, n_dims : int
+        Sizes d and k.
+    audio_sizes, text_sizes : sequences of int
+        Widths of the two projections' layers, each followed by tanh; the last ones are equal.
+    alpha : float
+        Share of attention in the score that is trained.
+    project_mean : bool
+        Average the segments before projecting them, instead of their projections.
+    shift, scale : ndarray of shape (d,) or None
+        What is subtracted from the segments, and what they are divided by then.
+    start : dict or None
+        State to begin with.
+    """
+
+    def __init__(
+        self,
+        n_features,
+        n_dims,
+        audio_sizes,
+        text_sizes,
+        alpha=1.0,
+        project_mean=False,
+        shift=None,
+        scale=None,
+        start=None,
+    ):
+        super().__init__()
+        self.audio = _projection([n_features, *audio_sizes])
+        self.text = _projection([n_dims, *text_sizes])
+        self.alpha = alpha
+        self.project_mean = project_mean
+        self.register_buffer("shift", torch.as_tensor(np.zeros(n_features) if shift is None else shift).float())
+        self.register_buffer("scale", torch.as_tensor(np.ones(n_features) if scale is None else scale).float())
+        if start is not None:
+            try:
+                self.load_state_dict(start)
+            except RuntimeError as error:
+                raise ValueError(f"The trained net has layers of other sizes; start anew with fit. {error}") from error
+
+    def forward(self, segments: Tensor, mask: Tensor, vectors: Tensor, alpha: float | None = None) -> Tensor:
+        """Score every clip against every label, with the share of attention in training or another."""
+        alpha = self.alpha if alpha is None else alpha
+        segments, labels = self._prepare(segments, mask), self.text(vectors)
+        if alpha == 0 and self.project_mean:
+            return self.audio(_mean(segments, mask)) @ labels.T
+        projected = self.audio(segments)
+        if alpha == 0:
+            return _mean(projected, mask) @ labels.T
+        attended = attend(projected @ labels.T, mask)
+        if alpha == 1:
+            return attended
+        average = self.audio(_mean(segments, mask)) if self.project_mean else _mean(projected, mask)
+        return alpha * attended + (1 - alpha) * (average @ labels.T)
+
+    def attention(self, segments: Tensor, mask: Tensor, vectors: Tensor) -> Tensor:
+        """Weights (n, C, T) that each label gives to the segments."""
+        compatibilities = self.audio(self._prepare(segments, mask)) @ self.text(vectors).T
+        return _weights(compatibilities, mask).transpose(1, 2)
+
+    def _prepare(self, segments, mask):
+        """Standardise the segments and zero the absent: they may be NaN, which spreads through products with zero."""
+        return ((segments - self.shift) / self.scale).masked_fill(~mask[:, :, None], 0.0)
+
+
+def attend(compatibilities: Tensor, mask: Tensor) -> Tensor:
+    """Mean over segments weighted by their softmax: (n, T, C) and the mask (n, T) to (n, C)."""
+    return _Attend.apply(compatibilities, mask)
+
+
+class _Attend(torch.autograd.Function):
+    """The gradient by c_t is ``w_t (1 + c_t - attended)``; written out, it needs one pass."""
+
+    @staticmethod
+    def forward(ctx, compatibilities, mask):
+        weights = _weights(compatibilities, mask)
+        attended = (weights * compatibilities).sum(dim=1)
+        ctx.save_for_backward(compatibilities, weights, attended)
+        return attended
+
+    @staticmethod
+    def backward(ctx, gradient):
+        compatibilities, weights, attended = ctx.saved_tensors
+        return (compatibilities - (attended - 1.0)[:, None]).mul_(weights).mul_(gradient[:, None]), None
+
+
+def _weights(compatibilities, mask):
+    return torch.softmax(compatibilities.masked_fill(~mask[:, :, None], -torch.inf), dim=1)
+
+
+def _mean(values, mask):
+    return torch.einsum("ntd,nt->nd", values, (mask / mask.sum(dim=1, keepdim=True)).to(values.dtype))
+
+
+def _projection(sizes):
+    return nn.Sequential(
+        *(layer for before, after in pairwise(sizes) for layer in (nn.Linear(before, after), nn.Tanh()))
+    )

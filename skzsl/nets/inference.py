@@ -1,0 +1,43 @@
+"""Trained modules on whole arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from .batches import RowBatches, RowData
+
+_BATCH_BYTES = 4 << 20
+
+
+def apply_in_batches(method, inputs, *fixed, shape, **settings) -> np.ndarray:
+    """Call a method of a module on batches of arrays with one row a clip, without gradients.
+
+    Parameters
+    ----------
+    method : bound method of a module
+        Takes (*batch, *fixed, **settings) and gives one row a clip.
+    inputs : tuple of ndarray
+        Arrays with one row a clip; the first holds segments (n, T, d) and reaches the module as float32.
+    *fixed : ndarray
+        Further arrays, the same for every batch.
+    shape : tuple of int
+        Shape of a row of the result, labels first.
+
+    Returns
+    -------
+    result : ndarray of shape (n, *shape), float32
+    """
+    module = method.__self__.eval()
+    device = next(module.parameters()).device
+    tensors = [torch.as_tensor(array, dtype=torch.float32, device=device) for array in fixed]
+    _, n_segments, n_features = inputs[0].shape
+    row_bytes = 4 * n_segments * max(n_features, shape[0])
+    batches = RowBatches(RowData(inputs), max(1, _BATCH_BYTES // row_bytes), device)
+    result, start = np.empty((len(inputs[0]), *shape), dtype=np.float32), 0
+    with torch.inference_mode():
+        for batch, _ in batches:
+            rows = method(*batch, *tensors, **settings).cpu().numpy()
+            result[start : start + len(rows)] = rows
+            start += len(rows)
+    return result

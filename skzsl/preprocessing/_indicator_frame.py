@@ -1,0 +1,58 @@
+"""Lists of labels to a multi-label y."""
+
+import numpy as np
+
+from .._labels import label_array
+
+
+def indicator_frame(label_lists, labels=None):
+    """Make a multi-label y of lists of labels: a DataFrame with a column for each label and a row for each clip.
+
+    Parameters
+    ----------
+    label_lists : list of lists of str
+        The labels of each clip, in any order; a clip may have none.
+    labels : list of str or None, default=None
+        The columns. None takes all labels that occur, sorted. A column without a positive clip is an unseen label.
+
+    Returns
+    -------
+    y : pandas.DataFrame of shape (n, n_labels)
+        1 where the clip has the label, else 0, as uint8.
+
+    Raises
+    ------
+    ValueError
+        For a clip whose labels are a lone string or not all in ``labels``, and when there is no label at all.
+
+    Examples
+    --------
+    >>> from skzsl import indicator_frame
+    >>> indicator_frame([["rain", "wind"], ["dog"], []])
+       dog  rain  wind
+    0    0     1     1
+    1    1     0     0
+    2    0     0     0
+    """
+    import pandas as pd
+
+    label_lists = list(label_lists)
+    for clip, given in enumerate(label_lists):
+        if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+            raise ValueError(f"label_lists[{clip}] is {given!r}; pass a list of labels, such as [{given!r}].")
+    label_lists = [label_array(list(given), f"label_lists[{clip}]") for clip, given in enumerate(label_lists)]
+    if labels is None:
+        labels = sorted({label for given in label_lists for label in given.tolist()})
+    columns = label_array(labels, "labels").tolist()
+    if not columns:
+        raise ValueError("label_lists has no label; pass at least one, or name the columns in labels=[...].")
+    position = {label: column for column, label in enumerate(columns)}
+    if len(position) < len(columns):
+        raise ValueError(f"labels={columns!r} has duplicates; pass each label once.")
+    values = np.zeros((len(label_lists), len(columns)), dtype=np.uint8)
+    for clip, given in enumerate(label_lists):
+        for label in given.tolist():
+            if label not in position:
+                raise ValueError(f"Label {label!r} of clip {clip} is not in labels; add it.")
+            values[clip, position[label]] = 1
+    return pd.DataFrame(values, columns=columns)
