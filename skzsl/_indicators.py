@@ -24,19 +24,14 @@ class Indicators:
     values: np.ndarray
     labels: np.ndarray
 
-    def columns(self, labels: np.ndarray, missing: str) -> np.ndarray:
-        """Indicator (n, n_labels) of ``labels``, in their order.
-
-        Raises
-        ------
-        ValueError
-            If there is no column for one of them; ``missing`` says what to do.
-        """
+    def of(self, labels: np.ndarray) -> np.ndarray:
+        """Indicator (n, n_labels) of ``labels``, in their order; a label without a column is absent from every clip."""
         position = {label: column for column, label in enumerate(self.labels.tolist())}
-        absent = [label for label in labels.tolist() if label not in position]
-        if absent:
-            raise ValueError(f"y has no column for {absent[:5]}; {missing}.")
-        return self.values[:, [position[label] for label in labels.tolist()]]
+        found = np.zeros((len(self.values), len(labels)), self.values.dtype)
+        for column, label in enumerate(labels.tolist()):
+            if label in position:
+                found[:, column] = self.values[:, position[label]]
+        return found
 
     def positive(self) -> np.ndarray:
         """Which labels have a positive clip, (L,) bool."""
@@ -101,12 +96,7 @@ def encode_indicators(y, n_clips: int, *, labels=None, seen=None, classes=None) 
     kept.update(label for label, positive in zip(names, given.positive(), strict=True) if positive)
     all_labels = label_array(np.asarray(every, dtype=object if given.labels.dtype == object else None), "classes")
     seen_labels = all_labels[[label in kept for label in every]]
-    codes = np.zeros((n_clips, len(seen_labels)), dtype=np.uint8)
-    position = {label: column for column, label in enumerate(names)}
-    for column, label in enumerate(seen_labels.tolist()):
-        if label in position:
-            codes[:, column] = given.values[:, position[label]]
-    return Targets(all_labels, seen_labels, codes)
+    return Targets(all_labels, seen_labels, given.of(seen_labels).astype(np.uint8, copy=False))
 
 
 def _is_regular(y) -> bool:

@@ -3,6 +3,7 @@
 __all__ = [
     "CandidateWarning",
     "LabelTextWarning",
+    "LeakWarning",
     "ModelIntegrityError",
     "ModelNotFoundError",
     "UndefinedLabelWarning",
@@ -17,6 +18,10 @@ class LabelTextWarning(UserWarning):
 
 class CandidateWarning(UserWarning):
     """Some true labels are not among the candidates, so no prediction of them can be right."""
+
+
+class LeakWarning(UserWarning):
+    """Labels or clips are on both sides of a split that should keep them apart."""
 
 
 class UndefinedLabelWarning(UserWarning):

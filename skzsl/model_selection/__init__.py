@@ -1,14 +1,18 @@
-"""Class-disjoint protocols: splitters by label and scorers over unseen candidates."""
+"""Class-disjoint protocols: splitters by label, scorers over unseen candidates, thresholds on held-out labels."""
 
 from ._few_shot import FewShotKFold
+from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer, zero_shot_scorer
 from ._splitters import CategoryPairs, ClassDisjointKFold, LeaveOneCategoryOut, WithinCategoryKFold
+from ._threshold_tuner import ThresholdTuner
 
 __all__ = [
     "CategoryPairs",
     "ClassDisjointKFold",
     "FewShotKFold",
+    "GreedyLabelFolds",
     "LeaveOneCategoryOut",
+    "ThresholdTuner",
     "WithinCategoryKFold",
     "get_scorer",
     "zero_shot_scorer",

@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import NamedTuple
 
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import get_scorer as sklearn_scorer
 
 from .._compat import safe_indexing
+from .._indicators import Indicators, check_indicators, is_indicator
 from .._labels import label_array
 from ..base import final_estimator, with_labels
-from ..metrics import per_label_accuracy
+from ..metrics import d_prime, lwlrap, mean_average_precision, mean_roc_auc, multilabel_f1, per_label_accuracy
 
-_METRICS = {"accuracy": accuracy_score, "per_label_accuracy": per_label_accuracy}
-_NAMED = {
-    "zsl_accuracy": ("accuracy", "unseen"),
-    "zsl_per_label_accuracy": ("per_label_accuracy", "unseen"),
+
+class _Metric(NamedTuple):
+    function: Callable
+    takes: str  # "labels" (1-D y), "predictions" or "scores" (indicators)
+
+
+_METRICS = {
+    "accuracy": _Metric(accuracy_score, "labels"),
+    "per_label_accuracy": _Metric(per_label_accuracy, "labels"),
+    "f1_micro": _Metric(partial(multilabel_f1, average="micro"), "predictions"),
+    "f1_macro": _Metric(partial(multilabel_f1, average="macro"), "predictions"),
+    "map": _Metric(mean_average_precision, "scores"),
+    "auc": _Metric(mean_roc_auc, "scores"),
+    "d_prime": _Metric(d_prime, "scores"),
+    "lwlrap": _Metric(lwlrap, "scores"),
 }
+_NAMED = {
+    **{metric: (metric, "test") for metric in _METRICS if metric != "accuracy"},
+    **{f"zsl_{metric}": (metric, "unseen") for metric in _METRICS},
+    **{f"gzsl_{metric}": (metric, "all") for metric in _METRICS},
+}
+_TAKES = {"predict": "predictions", "decision_function": "scores"}
 
 
-def zero_shot_scorer(metric="accuracy", candidates="unseen"):
-    """Make a scorer that gives the estimator its candidates.
+def zero_shot_scorer(metric="accuracy", candidates="unseen", response_method="predict"):
+    """Make a scorer that gives the estimator its candidates and matches the columns of y by name.
 
     Parameters
     ----------
-    metric : {"accuracy", "per_label_accuracy"} or callable, default="accuracy"
-        Top-1 accuracy over clips, or averaged over labels; or a function of (y_true, y_pred).
+    metric : str or callable, default="accuracy"
+        "accuracy" or "per_label_accuracy" for one label a clip; "f1_micro", "f1_macro", "map", "auc", "d_prime" or
+        "lwlrap" for any y; or a function of (y_true, y_pred): labels, or indicators for multi-label y.
     candidates : {"unseen", "test", "all"} or list of labels, default="unseen"
-        "unseen": the labels of y that the estimator was not trained on; clips of other labels are left out. "test": the
-        labels of y, seen or not, as in few-shot protocols. "all": these and all labels of fit (generalised zero-shot).
+        "unseen": the labels with a clip in y that the estimator was not trained on; clips of seen labels are left out
+        if clips have one label, and are negatives if they may have several. "test": the labels with a clip in y, seen
+        or not, as in few-shot protocols. "all": these, all columns of y and all labels of fit (generalised zero-shot).
+    response_method : {"predict", "decision_function"}, default="predict"
+        What a callable metric takes: predictions, or indicator and scores (n, n_labels).
 
     Returns
     -------
@@ -38,8 +62,13 @@ def zero_shot_scorer(metric="accuracy", candidates="unseen"):
     Raises
     ------
     ValueError
-        When made, for an unknown metric or kind of candidates. When called, if no label of y is unseen, or a label of y
-        is not among the candidates.
+        When made, for an unknown metric or kind of candidates. When called, if no label of y is unseen, if the label of
+        a clip is not among the candidates (one label a clip), and where the metric is not defined.
+
+    Notes
+    -----
+    Labels without a column in y count as absent from every clip. With one label a clip, metrics of scores take
+    ``predict_proba``, since clips are compared.
 
     Examples
     --------
@@ -53,7 +82,7 @@ def zero_shot_scorer(metric="accuracy", candidates="unseen"):
     >>> cross_val_score(model, sounds.X, sounds.y, cv=folds, scoring=zero_shot_scorer()).shape
     (3,)
     """
-    return _ZeroShotScorer(metric, candidates)
+    return _ZeroShotScorer(metric, candidates, response_method)
 
 
 def get_scorer(name):
@@ -62,7 +91,9 @@ def get_scorer(name):
     Parameters
     ----------
     name : str
-        "zsl_accuracy" or "zsl_per_label_accuracy" (unseen candidates); any other name is scikit-learn's.
+        A metric of :func:`zero_shot_scorer`: on its own ("map", "f1_macro", ...) over the labels with a clip in y, with
+        the prefix "zsl_" over the unseen ones ("zsl_accuracy", "zsl_map", ...), with "gzsl_" over all. Any other name
+        is scikit-learn's, and so is "accuracy".
 
     Returns
     -------
@@ -77,8 +108,8 @@ def get_scorer(name):
     Examples
     --------
     >>> from skzsl.model_selection import get_scorer
-    >>> get_scorer("zsl_accuracy")
-    zero_shot_scorer(metric='accuracy', candidates='unseen')
+    >>> get_scorer("zsl_map")
+    zero_shot_scorer(metric='map', candidates='unseen')
     """
     if name in _NAMED:
         return zero_shot_scorer(*_NAMED[name])
@@ -89,32 +120,42 @@ def get_scorer(name):
 
 
 class _ZeroShotScorer:
-    def __init__(self, metric, candidates):
+    def __init__(self, metric, candidates, response_method):
         if not callable(metric) and not (isinstance(metric, str) and metric in _METRICS):
             raise ValueError(f"metric={metric!r}; pass one of {sorted(_METRICS)} or a function of (y_true, y_pred).")
         named = isinstance(candidates, str) and candidates in {"unseen", "test", "all"}
         if not named and (isinstance(candidates, str) or not isinstance(candidates, Collection)):
             raise ValueError(f"candidates={candidates!r}; pass 'unseen', 'test', 'all' or a list of labels.")
+        if response_method not in _TAKES:
+            raise ValueError(f"response_method={response_method!r}; pass one of {sorted(_TAKES)}.")
         self.metric = metric
         self.candidates = candidates
+        self.response_method = response_method
 
     def __call__(self, estimator, X, y):
-        y = label_array(y, "y")
         model = final_estimator(estimator)
+        if is_indicator(y):
+            y = check_indicators(y, None if hasattr(y, "columns") else model.classes_)
+            labels, present = y.labels.tolist(), y.labels[y.positive()].tolist()
+        else:
+            y = label_array(y, "y")
+            labels = present = list(dict.fromkeys(y.tolist()))
         seen = set(model.seen_classes_.tolist())
-        candidates = self._choose(list(dict.fromkeys(y.tolist())), seen, model.classes_.tolist())
-        if self.candidates == "unseen" and not seen.isdisjoint(y.tolist()):
-            rows = [row for row, label in enumerate(y.tolist()) if label not in seen]
-            X, y = safe_indexing(X, rows), y[rows]
-        missing = sorted(set(y.tolist()).difference(candidates))
-        if missing:
-            raise ValueError(f"Labels {missing[:5]} of y are not among the candidates; add them.")
-        metric = self.metric if callable(self.metric) else _METRICS[self.metric]
-        return metric(y, with_labels(estimator, candidates).predict(X))
+        candidates = self._choose(labels, present, seen, model.classes_.tolist())
+        if not isinstance(y, Indicators):
+            if self.candidates == "unseen" and not seen.isdisjoint(labels):
+                rows = [row for row, label in enumerate(y.tolist()) if label not in seen]
+                X, y = safe_indexing(X, rows), y[rows]
+            missing = sorted(set(y.tolist()).difference(candidates))
+            if missing:
+                raise ValueError(f"Labels {missing[:5]} of y are not among the candidates; add them.")
+        return self._measure(with_labels(estimator, candidates), X, y)
 
-    def _choose(self, present, seen, known):
+    def _choose(self, labels, present, seen, fitted):
         if not isinstance(self.candidates, str):
             return list(self.candidates)
+        if not present:
+            raise ValueError("y has no positive clip of any label; there is nothing to score.")
         if self.candidates == "unseen":
             unseen = [label for label in present if label not in seen]
             if not unseen:
@@ -123,8 +164,29 @@ class _ZeroShotScorer:
                     "pass candidates='test'."
                 )
             return unseen
-        return present if self.candidates == "test" else [*known, *(label for label in present if label not in known)]
+        return present if self.candidates == "test" else list(dict.fromkeys([*fitted, *labels]))
+
+    def _measure(self, view, X, y):
+        function, takes = self._metric(isinstance(y, Indicators))
+        if takes == "labels":
+            return function(y, view.predict(X))
+        columns = view.classes_
+        if isinstance(y, Indicators):
+            y_true = y.of(columns)
+            return function(y_true, view.predict(X) if takes == "predictions" else view.decision_function(X))
+        given = view.predict(X)[:, None] == columns if takes == "predictions" else view.predict_proba(X)
+        return function(y[:, None] == columns, given)
+
+    def _metric(self, multilabel):
+        if callable(self.metric):
+            takes = _TAKES[self.response_method]
+            return self.metric, "labels" if takes == "predictions" and not multilabel else takes
+        metric = _METRICS[self.metric]
+        if metric.takes == "labels" and multilabel:
+            raise ValueError(f"metric={self.metric!r} takes one label a clip; pass 'f1_micro', 'map' or another.")
+        return metric
 
     def __repr__(self):
-        metric = getattr(self.metric, "__name__", self.metric)
-        return f"zero_shot_scorer(metric={metric!r}, candidates={self.candidates!r})"
+        metric = self.metric if isinstance(self.metric, str) else getattr(self.metric, "__name__", repr(self.metric))
+        response = "" if self.response_method == "predict" else f", response_method={self.response_method!r}"
+        return f"zero_shot_scorer(metric={metric!r}, candidates={self.candidates!r}{response})"

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import BaseCrossValidator, KFold
 from sklearn.utils import check_random_state, indexable
 
+from .._indicators import is_indicator
 from .._labels import label_array
 
 
@@ -199,6 +200,8 @@ class WithinCategoryKFold(_LabelSplitter):
 
 
 def _encode(y):
+    if y is not None and is_indicator(y):
+        raise ValueError("This splitter takes one label a clip; pass a multi-label y to GreedyLabelFolds.")
     return np.unique(label_array(y, "y"), return_inverse=True)
 
 

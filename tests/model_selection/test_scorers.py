@@ -1,13 +1,18 @@
 import pickle
+from functools import partial
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skzsl import ZeroShotBilinear
+from skzsl import ZeroShotBilinear, ZeroShotTemporalAttention
+from skzsl.exceptions import UndefinedLabelWarning
+from skzsl.metrics import d_prime, f1_at_k, lwlrap, mean_average_precision, mean_roc_auc, multilabel_f1
 from skzsl.model_selection import ClassDisjointKFold, FewShotKFold, get_scorer, zero_shot_scorer
 from skzsl.text import HashingEncoder, Prompts
 
@@ -117,3 +122,99 @@ def test_parallel_search_over_the_text_encoder_gives_the_scores_of_a_serial_one(
     np.testing.assert_array_equal(serial, parallel)
     np.testing.assert_array_equal(*(search.best_estimator_.coef_ for search in searches))
     assert serial.max() > 0.6
+
+
+@pytest.fixture
+def tagged(rng):
+    """A multi-label model that has not seen two of its labels, with clips of all."""
+    labels = [f"{rate} {source}" for rate in ("slow", "fast") for source in ("beep", "buzz", "hum", "ring")]
+    values = (rng.random((160, 8)) < 0.2).astype(int)
+    values[np.arange(160), np.arange(160) % 8] = 1
+    y = pd.DataFrame(values, columns=labels)
+    X = values @ rng.normal(size=(8, 12)) + 0.3 * rng.normal(size=(160, 12))
+    train = ~y[["slow hum", "fast ring"]].any(axis=1)
+    model = ZeroShotTemporalAttention(HashingEncoder(), max_epochs=3, threshold=0.5, random_state=0)
+    return model.fit(X[train], y[train]), X, y
+
+
+METRICS = {
+    "map": mean_average_precision,
+    "auc": mean_roc_auc,
+    "d_prime": d_prime,
+    "lwlrap": lwlrap,
+    "f1_micro": lambda y_true, scores: multilabel_f1(y_true, scores > 0.5, average="micro"),
+    "f1_macro": lambda y_true, scores: multilabel_f1(y_true, scores > 0.5),
+}
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_named_scorers_measure_class_disjoint_and_generalised_prediction(tagged, name):
+    model, X, y = tagged
+    unseen = ["slow hum", "fast ring"]
+    scores = pd.DataFrame(model.decision_function(X), columns=y.columns)
+    assert set(model.seen_classes_) == set(y.columns) - set(unseen)
+    assert get_scorer(f"zsl_{name}")(model, X, y) == pytest.approx(METRICS[name](y[unseen], scores[unseen]))
+    assert get_scorer(f"gzsl_{name}")(model, X, y) == pytest.approx(METRICS[name](y, scores))
+    few = y.columns[[5, 1]]
+    assert zero_shot_scorer(name, few)(model, X, y) == pytest.approx(METRICS[name](y[few], scores[few]))
+
+
+@pytest.mark.parametrize("name", [*sorted(METRICS), "zsl_map", "gzsl_f1_macro"])
+def test_columns_are_matched_by_name_whatever_their_order(tagged, name):
+    model, X, y = tagged
+    scorer, expected = get_scorer(name), get_scorer(name)(model, X, y)
+    for other in (y[y.columns[::-1]], pl.from_pandas(y[y.columns[[3, 1, 0, 2, 7, 5, 4, 6]]]), y.astype(bool)):
+        assert scorer(model, X, other) == pytest.approx(expected)
+    assert scorer(make_pipeline(model), X, y) == pytest.approx(expected)
+    assert scorer(model, X, y.to_numpy()) == pytest.approx(expected)
+
+
+def test_bare_names_take_the_labels_that_have_a_clip(tagged):
+    model, X, y = tagged
+    rows = y["slow beep"] == 0
+    present = y.columns.drop("slow beep")
+    scores = pd.DataFrame(model.decision_function(X[rows]), columns=y.columns)
+    assert get_scorer("map")(model, X[rows], y[rows]) == pytest.approx(
+        mean_average_precision(y.loc[rows, present], scores[present])
+    )
+    with pytest.warns(UndefinedLabelWarning, match="1 of 8"):
+        get_scorer("gzsl_map")(model, X[rows], y[rows])
+
+
+def test_labels_without_a_column_are_absent(tagged):
+    model, X, y = tagged
+    with pytest.warns(UndefinedLabelWarning, match="1 of 8"):
+        value = get_scorer("gzsl_f1_macro")(model, X, y.drop(columns="slow beep"))
+    assert 0 < value < 1
+    assert zero_shot_scorer("lwlrap", ["slow hum", "wind"])(model, X, y) > 0
+
+
+def test_functions_of_scores_serve_as_metrics(tagged):
+    model, X, y = tagged
+    scorer = zero_shot_scorer(partial(f1_at_k, k=2), "all", response_method="decision_function")
+    assert pickle.loads(pickle.dumps(scorer))(model, X, y) == f1_at_k(y, model.decision_function(X), k=2)
+    exact = zero_shot_scorer(lambda y_true, y_pred: (y_true == y_pred).all(axis=1).mean(), "all")
+    assert exact(model, X, y) == model.score(X, y)
+    assert "response_method='decision_function'" in repr(scorer)
+
+
+def test_ranking_metrics_of_one_label_a_clip_compare_clips(fitted):
+    model, X, y, unseen = fitted
+    labels = ["fast hum", "slow beep"]
+    probabilities = model.predict_proba(X[unseen], labels=labels)
+    truth = y[unseen][:, None] == labels
+    assert get_scorer("zsl_map")(model, X, y) == pytest.approx(mean_average_precision(truth, probabilities))
+    predicted = model.predict(X[unseen], labels=labels)
+    assert get_scorer("zsl_f1_macro")(model, X, y) == pytest.approx(f1_score(y[unseen], predicted, average="macro"))
+
+
+def test_multilabel_scoring_refuses_what_it_cannot_score(tagged):
+    model, X, y = tagged
+    with pytest.raises(ValueError, match="takes one label a clip"):
+        get_scorer("zsl_accuracy")(model, X, y)
+    with pytest.raises(ValueError, match="All labels of y were seen"):
+        get_scorer("zsl_map")(model, X, y[model.seen_classes_])
+    with pytest.raises(ValueError, match="no positive clip"):
+        get_scorer("map")(model, X, y * 0)
+    with pytest.raises(ValueError, match="response_method='score'"):
+        zero_shot_scorer("map", response_method="score")

@@ -1,0 +1,266 @@
+"""Thresholds chosen on held-out labels or clips."""
+
+from __future__ import annotations
+
+import copy
+
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.model_selection import check_cv
+from sklearn.utils.validation import check_is_fitted
+
+from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
+from .._indicators import check_indicators, is_indicator
+from ..base import final_estimator, with_labels
+from ._scorers import get_scorer
+from ._sweep import best_k, best_threshold, top_k
+
+
+class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Choose when a multi-label model predicts a label, on labels or clips it was not trained on.
+
+    The estimator is fitted once a fold; the choice is the exact maximum of F1 over all thresholds, averaged over the
+    folds. Which labels are held out is the splitter's business: with :class:`GreedyLabelFolds` those of the test fold,
+    with scikit-learn's splitters clips of all labels. In each fold the labels with a positive held-out clip count.
+
+    Parameters
+    ----------
+    estimator : multi-label estimator, Pipeline or search
+        What scores the labels, such as :class:`skzsl.ZeroShotTemporalAttention`.
+    metric : {"f1_micro", "f1_macro"}, default="f1_micro"
+        What to maximise.
+    strategy : {"global", "per_label", "top_k"}, default="global"
+        One threshold for all labels; one for each label with a positive held-out clip, and the global one for the
+        others; or the k best labels of every clip.
+    cv : splitter, int, iterable of (train, test) or "prefit", default=5
+        How to hold clips out. "prefit" takes the estimator as fitted and all of X and y as held out.
+    n_jobs : int or None, default=None
+        Folds fitted at the same time.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        Fitted on all of X and y (or the one given, with "prefit", which itself stays as it was), with the threshold
+        set.
+    threshold_ : float or dict
+        The global threshold, or that of each label with the global one under None; not with "top_k".
+    k_ : int
+        Labels a clip; only with "top_k".
+    best_score_ : float
+        Mean metric of the folds at the choice; for "per_label" that of the global threshold.
+    classes_, seen_classes_, n_features_in_
+        Those of ``estimator_``.
+
+    Examples
+    --------
+    >>> from skzsl import ZeroShotTemporalAttention
+    >>> from skzsl.datasets import make_soundscapes
+    >>> from skzsl.model_selection import ThresholdTuner
+    >>> from skzsl.text import HashingEncoder
+    >>> labels = ["slow low humming", "fast high beeping", "slow high ringing", "fast low clicking"]
+    >>> sounds = make_soundscapes(5, labels=labels, max_events=2, random_state=0)
+    >>> model = ZeroShotTemporalAttention(HashingEncoder(), random_state=0)
+    >>> tuner = ThresholdTuner(model, cv=2).fit(sounds.X, sounds.y)
+    >>> tuner.predict(sounds.X, labels=["slow low beeping"]).shape
+    (20, 1)
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "metric": [StrOptions({"f1_micro", "f1_macro"})],
+        "strategy": [StrOptions({"global", "per_label", "top_k"})],
+        "cv": ["cv_object", StrOptions({"prefit"})],
+        "n_jobs": [int, None],
+    }
+
+    def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=5, n_jobs=None):
+        self.estimator = estimator
+        self.metric = metric
+        self.strategy = strategy
+        self.cv = cv
+        self.n_jobs = n_jobs
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Choose the threshold, and fit the estimator on all clips.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : DataFrame or array of shape (n, n_labels)
+            Which labels each clip has.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            For a y that is not multi-label, and a fold whose held-out clips have no label.
+        """
+        if not is_indicator(y):
+            raise ValueError(
+                "y has one label a clip, whose best label is predicted without a threshold; pass an indicator, as "
+                "skzsl.indicator_frame(y) makes it."
+            )
+        if isinstance(self.cv, str):
+            folds = [_held_out(self.estimator, X, y)]
+            fitted = with_labels(self.estimator, final_estimator(self.estimator).classes_)
+        else:
+            folds = Parallel(n_jobs=self.n_jobs)(
+                delayed(_fit_and_hold_out)(self.estimator, X, y, train, test)
+                for train, test in check_cv(self.cv, y).split(X, y)
+            )
+            fitted = clone(self.estimator).fit(X, y)
+        self._choose(folds)
+        if self.strategy != "top_k":
+            final_estimator(fitted).threshold = self.threshold_
+        self.estimator_ = fitted
+        return self
+
+    def _choose(self, folds):
+        average = self.metric.removeprefix("f1_")
+        pairs = [(y_true, scores) for _, y_true, scores in folds]
+        for name in {"threshold_", "k_"}.intersection(vars(self)):
+            delattr(self, name)
+        if self.strategy == "top_k":
+            self.k_, self.best_score_ = best_k(pairs, average)
+            return
+        self.threshold_, self.best_score_ = best_threshold(pairs, average)
+        if self.strategy == "per_label":
+            self.threshold_ = {None: self.threshold_, **_threshold_of_labels(folds)}
+
+    def predict(self, X, labels=None):
+        """Mark the labels above the threshold, or the k best of every clip.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates, seen in fit or not; None takes ``classes_``.
+
+        Returns
+        -------
+        predicted : ndarray of shape (n, n_labels)
+            In the dtype of y.
+        """
+        view = self._view(labels)
+        if self.strategy != "top_k":
+            return view.predict(X)
+        return top_k(view.decision_function(X), self.k_).astype(final_estimator(view)._indicator_dtype)
+
+    def predict_proba(self, X, labels=None):
+        """Probabilities by ``estimator_``, .5 at the threshold.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_labels)
+        """
+        return self._view(labels).predict_proba(X)
+
+    def decision_function(self, X, labels=None):
+        """Scores by ``estimator_``.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        scores : ndarray of shape (n, n_labels)
+        """
+        return self._view(labels).decision_function(X)
+
+    def score(self, X, y):
+        """Compute ``metric`` over the labels with a clip in y.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : DataFrame or array of shape (n, n_labels)
+            Which labels each clip has; columns of a DataFrame are matched by name.
+
+        Returns
+        -------
+        f1 : float
+        """
+        return get_scorer(self.metric)(self, X, y)
+
+    def with_labels(self, labels):
+        """View this fitted tuner with other candidates.
+
+        Parameters
+        ----------
+        labels : list of str
+            Candidates, seen in fit or not.
+
+        Returns
+        -------
+        view : ThresholdTuner
+            Its ``classes_`` and columns are the candidates, in the order given.
+        """
+        view = copy.copy(self)
+        view.estimator_ = self._view(labels)
+        return view
+
+    def _view(self, labels):
+        check_is_fitted(self)
+        return self.estimator_ if labels is None else with_labels(self.estimator_, labels)
+
+    @property
+    def classes_(self):
+        """Labels of the columns."""
+        return final_estimator(self.estimator_).classes_
+
+    @property
+    def seen_classes_(self):
+        """Labels with a positive clip in fit."""
+        return final_estimator(self.estimator_).seen_classes_
+
+    @property
+    def n_features_in_(self):
+        """Features d of a segment."""
+        return self.estimator_.n_features_in_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _fit_and_hold_out(estimator, X, y, train, test):
+    fitted = clone(estimator).fit(safe_indexing(X, train), safe_indexing(y, train))
+    return _held_out(fitted, safe_indexing(X, test), safe_indexing(y, test))
+
+
+def _held_out(estimator, X, y):
+    """Labels with a positive clip, their indicator and their scores."""
+    y = check_indicators(y, None if hasattr(y, "columns") else final_estimator(estimator).classes_)
+    labels = y.labels[y.positive()]
+    if not len(labels):
+        raise ValueError(f"The {len(y.values)} held-out clips have no label; hold out clips that have some.")
+    return labels, y.of(labels).astype(bool), with_labels(estimator, labels).decision_function(X)
+
+
+def _threshold_of_labels(folds):
+    columns: dict = {}
+    for labels, y_true, scores in folds:
+        for column, label in enumerate(labels.tolist()):
+            columns.setdefault(label, []).append((y_true[:, [column]], scores[:, [column]]))
+    return {label: best_threshold(of_label, "micro")[0] for label, of_label in columns.items()}
