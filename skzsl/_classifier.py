@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from numbers import Integral, Real
 
@@ -10,6 +11,7 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from ._compat import Interval
 from ._indicators import check_indicators, is_indicator
@@ -53,7 +55,7 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         """
         scores, candidates = self._scores(X, labels)
         if self._multilabel:
-            return (scores > self._thresholds(candidates)).astype(self._indicator_dtype)
+            return self._mark(scores, candidates).astype(self._indicator_dtype)
         return candidates[np.argmax(scores, axis=1)]
 
     def predict_proba(self, X, labels=None):
@@ -119,9 +121,8 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
             check_scalar(top_k, "top_k", Integral, min_val=1)
             n_best = min(top_k, len(candidates))
         probabilities = self._probabilities(scores, candidates)
-        listed = np.ones(scores.shape, dtype=bool)
-        if top_k is None and self._multilabel:
-            listed = scores > self._thresholds(candidates)
+        all_of_best = top_k is not None or not self._multilabel
+        listed = np.ones(scores.shape, dtype=bool) if all_of_best else self._mark(scores, candidates)
         names = candidates.tolist()
         # Probabilities of thresholds that differ between labels order labels otherwise than scores do.
         order = np.lexsort((-scores, -probabilities), axis=1)[:, :n_best]
@@ -138,7 +139,8 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         X : array of shape (n, d) or (n, T, d)
             Clip or segment embeddings.
         y : array of shape (n,) or indicator of shape (n, n_labels)
-            True labels. The columns of a DataFrame are matched by name, and are the candidates if ``labels`` is None.
+            True labels. The columns of a DataFrame are matched by name, and are the candidates if ``labels`` is None;
+            labels without a column are absent.
         sample_weight : array of shape (n,) or None, default=None
             Weights of the clips.
         labels : list of str or None, default=None
@@ -168,6 +170,38 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
             )
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
+    def with_labels(self, labels):
+        """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
+
+        Parameters
+        ----------
+        labels : list of str
+            Candidates.
+
+        Returns
+        -------
+        view : object of the same class
+            Shares what was learned; its ``classes_`` are the candidates, and so are its columns: sorted, as
+            scikit-learn's scorers expect, or for multi-label models in the order given, to match the columns of y. It
+            is for prediction: training it leaves this model as it is and forgets the candidates.
+        """
+        check_is_fitted(self)
+        candidates = self._candidates(labels)
+        view = copy.copy(self)
+        view.classes_ = candidates if self._multilabel else np.sort(candidates)
+        view._become_view()
+        return view
+
+    def _become_view(self):
+        """Prepare a copy of a fitted model to be a view of it."""
+
+    def _candidates(self, labels) -> np.ndarray:
+        return self.classes_ if labels is None else check_candidates(labels, self.classes_)
+
+    def _mark(self, scores, candidates):
+        """Which labels a multi-label model predicts, (n, n_labels) bool."""
+        return scores > self._thresholds(candidates)
+
     def _match(self, y, labels):
         """Bring the columns of y and the candidates into one order."""
         if not is_indicator(y):
@@ -179,7 +213,7 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
             return y.values, y.labels
         labels = check_candidates(labels, self.classes_)
         y = check_indicators(y, None if hasattr(y, "columns") else labels)
-        return y.columns(labels, "leave it out of labels or add the column"), labels
+        return y.of(labels), labels
 
     def _probabilities(self, scores, candidates):
         if not isinstance(self.temperature, Real) or not float(self.temperature) > 0:

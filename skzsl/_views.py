@@ -63,6 +63,21 @@ def final_estimator(estimator):
     return estimator if hasattr(estimator, "with_labels") else final_estimator(_inside(estimator))
 
 
+def unwrap(estimator, X):
+    """Find the estimator inside a fitted Pipeline or search, and X as it sees it.
+
+    Raises
+    ------
+    TypeError
+        If there is no zero-shot estimator.
+    """
+    if hasattr(estimator, "with_labels"):
+        return estimator, X
+    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        X = estimator[:-1].transform(X)
+    return unwrap(_inside(estimator), X)
+
+
 def _inside(estimator):
     if isinstance(estimator, Pipeline):
         return estimator.steps[-1][1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -13,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._classifier import EmbeddingClassifier
 from ._compat import HasMethods, Interval
 from ._indicators import encode_indicators, is_indicator
-from ._labels import Targets, check_candidates, encode_targets, label_array, label_texts, warn_of_numbers
+from ._labels import Targets, encode_targets, label_array, label_texts, warn_of_numbers
 from ._segments import Segments, check_segments
 from ._views import final_estimator, with_labels
 from .text._label_vectors import LabelVectors
@@ -49,28 +48,9 @@ class ZeroShotClassifier(EmbeddingClassifier):
         """Parameters that act after training."""
         return ("temperature", "seen_penalty")
 
-    def with_labels(self, labels):
-        """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
-
-        Parameters
-        ----------
-        labels : list of str
-            Candidates, seen in fit or not.
-
-        Returns
-        -------
-        view : object of the same class
-            Shares the weights; its ``classes_`` are the candidates, and so are its columns: sorted, as scikit-learn's
-            scorers expect, or for multi-label models in the order given, to match the columns of y. It is for
-            prediction: training it leaves this model as it is and forgets the candidates.
-        """
-        check_is_fitted(self)
-        candidates = self._candidates(labels)
-        self._label_vectors(candidates)
-        view = copy.copy(self)
-        view.classes_ = candidates if self._multilabel else np.sort(candidates)
-        view._owns_net = False  # training a view must not train the net of this model
-        return view
+    def _become_view(self):
+        self._label_vectors(self.classes_)  # a label that has no vector is refused now
+        self._owns_net = False  # training a view must not train the net of the model
 
     def _fit_labels(self, y, n_clips: int) -> Targets:
         """Start anew with the labels of y: fit the text encoder on their texts."""
@@ -139,10 +119,9 @@ class ZeroShotClassifier(EmbeddingClassifier):
         self.text_encoder_ = self._vectors.encoder
 
     def _candidates(self, labels) -> np.ndarray:
-        if labels is None:
-            return self.classes_
-        candidates = check_candidates(labels, self.classes_)
-        warn_of_numbers(candidates, self._text_of)
+        candidates = super()._candidates(labels)
+        if labels is not None:
+            warn_of_numbers(candidates, self._text_of)
         return candidates
 
     def _label_vectors(self, labels: np.ndarray) -> np.ndarray:

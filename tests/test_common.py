@@ -6,7 +6,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skzsl import ZeroShotBilinear, ZeroShotTemporalAttention
+from skzsl import ZeroRuleClassifier, ZeroShotBilinear, ZeroShotTemporalAttention
 from skzsl.exceptions import LabelTextWarning
 from skzsl.preprocessing import SegmentPooling, Segmentwise
 from skzsl.text import HashingEncoder
@@ -15,6 +15,7 @@ ESTIMATORS = [
     ZeroShotBilinear(HashingEncoder()),
     ZeroShotBilinear(HashingEncoder(), solver="minibatch"),
     ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30),
+    ZeroRuleClassifier(),
     SegmentPooling(),
     SegmentPooling("mean+max"),
     Segmentwise(StandardScaler()),

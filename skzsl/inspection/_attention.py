@@ -1,0 +1,127 @@
+"""Where in a clip each label looks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._views import unwrap
+
+
+class AttentionDisplay:
+    """Attention of labels over the segments of one clip, with the true on and off times.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_labels, T)
+        Weight that each label gives to each segment.
+    labels : list of str
+        Names of the rows.
+    spans : list of (label, onset, offset) or None, default=None
+        When each label truly sounds, in seconds; labels that are not in ``labels`` are not drawn.
+    segment_duration : float, default=1.0
+        Seconds from one segment to the next.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    image_ : matplotlib AxesImage
+
+    Examples
+    --------
+    >>> from skzsl import ZeroShotTemporalAttention
+    >>> from skzsl.datasets import make_soundscapes
+    >>> from skzsl.inspection import AttentionDisplay
+    >>> from skzsl.text import HashingEncoder
+    >>> sounds = make_soundscapes(1, max_events=2, random_state=0)
+    >>> model = ZeroShotTemporalAttention(HashingEncoder(), max_epochs=1, random_state=0).fit(sounds.X, sounds.y)
+    >>> labels = ["slow low humming", "fast high beeping"]
+    >>> display = AttentionDisplay.from_estimator(model, sounds.X[0], labels, spans=sounds.events[0])
+    >>> display.weights.shape
+    (2, 5)
+    """
+
+    def __init__(self, weights, labels, *, spans=None, segment_duration=1.0):
+        self.weights = weights
+        self.labels = labels
+        self.spans = spans
+        self.segment_duration = segment_duration
+
+    @classmethod
+    def from_estimator(cls, estimator, clip, labels=None, *, spans=None, segment_duration=1.0, ax=None, **kwargs):
+        """Compute and draw the attention of a fitted model on one clip.
+
+        Parameters
+        ----------
+        estimator : estimator with ``attention``, Pipeline that ends in one, or search over either
+            A fitted model.
+        clip : array of shape (T, d)
+            Segments of one clip.
+        labels : list of str or None, default=None
+            Rows, seen in fit or not; None takes the labels of ``spans`` in the order of their onsets or, without spans,
+            ``classes_``.
+        spans : list of (label, onset, offset) or None, default=None
+            When each label truly sounds, in seconds.
+        segment_duration : float, default=1.0
+            Seconds from one segment to the next.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a new figure.
+        **kwargs
+            Passed to ``imshow``.
+
+        Returns
+        -------
+        display : AttentionDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no attention.
+        ValueError
+            If ``clip`` is not (T, d).
+        """
+        clip = np.asarray(clip)
+        if clip.ndim != 2:
+            raise ValueError(f"clip has shape {clip.shape}; pass the segments of one clip, (T, d), such as X[0].")
+        model, clips = unwrap(estimator, clip[None])
+        if not hasattr(model, "attention"):
+            raise TypeError(f"{type(model).__name__} has no attention; pass a model such as ZeroShotTemporalAttention.")
+        if labels is None and spans:
+            labels = list(dict.fromkeys(label for label, *_ in sorted(spans, key=lambda span: span[1])))
+        weights = model.attention(clips, labels=labels)[0]
+        names = list(model.classes_ if labels is None else labels)
+        return cls(weights, names, spans=spans, segment_duration=segment_duration).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw a row for each label: its attention in shades, and its true spans as frames.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a new figure.
+        **kwargs
+            Passed to ``imshow``.
+
+        Returns
+        -------
+        display : AttentionDisplay
+        """
+        import matplotlib.pyplot as plt
+        from matplotlib.patches import Rectangle
+
+        n_labels, n_segments = self.weights.shape
+        if ax is None:
+            _, ax = plt.subplots(figsize=(7, 1.2 + 0.35 * n_labels), layout="constrained")
+        seconds = n_segments * self.segment_duration
+        look = {"aspect": "auto", "cmap": "Blues", "vmin": 0.0, "interpolation": "nearest", **kwargs}
+        self.image_ = ax.imshow(self.weights, extent=(0.0, seconds, n_labels - 0.5, -0.5), **look)
+        rows = {label: row for row, label in enumerate(self.labels)}
+        for label, onset, offset in self.spans or []:
+            if label in rows:
+                frame = (onset, rows[label] - 0.4), offset - onset, 0.8
+                ax.add_patch(Rectangle(*frame, fill=False, edgecolor="tab:red", linewidth=1.5))
+        ax.set_yticks(range(n_labels), labels=[str(label) for label in self.labels])
+        ax.set_xlabel("seconds")
+        ax.figure.colorbar(self.image_, ax=ax, label="attention")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

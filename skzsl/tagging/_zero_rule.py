@@ -1,0 +1,100 @@
+"""The zero rule: the most frequent label for every clip."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._classifier import EmbeddingClassifier
+from .._compat import fit_context
+from .._indicators import check_indicators, is_indicator
+from .._labels import encode_targets
+from .._segments import check_segments
+
+
+class ZeroRuleClassifier(EmbeddingClassifier):
+    """Predict the most frequent label for every clip, whatever it sounds like.
+
+    As the baseline of Dogan et al. (2024) it is an oracle: fitted on the very clips it is scored on, it knows which of
+    their labels is the most frequent. With p the share of clips that have that label, L labels a clip and C labels in
+    all, its micro F1 is ``2 p / (1 + L)`` and its macro F1 is ``2 p / ((1 + p) C)``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        Labels of y: sorted, or in the order of its columns.
+    seen_classes_ : ndarray
+        Labels with a clip in fit.
+    frequencies_ : ndarray of shape (C,)
+        Share of the clips that have each label.
+    n_features_in_ : int
+        Features d of a segment.
+
+    References
+    ----------
+    Dogan, Xie, Heittola and Virtanen (2024). Multi-label zero-shot audio classification with temporal attention.
+    IWAENC.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skzsl import ZeroRuleClassifier, indicator_frame
+    >>> X, y = np.eye(3), indicator_frame([["rain"], ["rain", "wind"], ["dog"]])
+    >>> ZeroRuleClassifier().fit(X, y).predict(X)
+    array([[0, 1, 0],
+           [0, 1, 0],
+           [0, 1, 0]], dtype=uint8)
+    """
+
+    _takes_multilabel = True
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Count the labels.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings; only their number matters.
+        y : array of shape (n,) or indicator of shape (n, n_labels)
+            The labels of each clip.
+
+        Returns
+        -------
+        self : object
+        """
+        n_clips = len(check_segments(self, X, reset=True))
+        self._multilabel = is_indicator(y)
+        if self._multilabel:
+            indicators = check_indicators(y)
+            if len(indicators.values) != n_clips:
+                raise ValueError(f"y has {len(indicators.values)} rows, X {n_clips} clips; pass one row a clip.")
+            self._indicator_dtype = indicators.values.dtype
+            self.classes_, self.frequencies_ = indicators.labels, indicators.values.mean(axis=0)
+        else:
+            targets = encode_targets(y, n_clips)
+            self.classes_, self.frequencies_ = targets.classes, np.bincount(targets.codes) / n_clips
+        self.seen_classes_ = self.classes_[self.frequencies_ > 0]
+        self._labels_of_fit = self.classes_
+        return self
+
+    def _scores(self, X, labels):
+        check_is_fitted(self)
+        candidates = self._candidates(labels)
+        frequency = dict(zip(self._labels_of_fit.tolist(), self.frequencies_, strict=True))
+        row = np.array([frequency.get(label, 0.0) for label in candidates.tolist()])
+        return np.tile(row, (len(check_segments(self, X)), 1)), candidates
+
+    def _mark(self, scores, candidates):
+        return np.arange(len(candidates)) == scores.argmax(axis=1)[:, None]
+
+    def _probabilities(self, scores, candidates):
+        if self._multilabel:
+            return scores
+        total = scores.sum(axis=1, keepdims=True)
+        return np.where(total > 0, scores / np.where(total > 0, total, 1.0), 1 / len(candidates))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        return tags
