@@ -24,32 +24,33 @@ class MultilabelRankingLoss(nn.Module):
     def __init__(self, margin=1.0):
         super().__init__()
         self.margin = margin
-        self._rank_weights = rank_weights(0)
+        self._weights: dict = {}
 
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Scores (n, C) and the indicator (n, C) to a scalar."""
-        table = self._rank_weights
-        if len(table) <= scores.shape[1] or table.dtype != scores.dtype or table.device != scores.device:
-            self._rank_weights = table = rank_weights(scores.shape[1]).to(scores)
-        return _Warp.apply(scores, targets, self.margin, table)
+        key = (scores.shape, scores.dtype, scores.device)
+        if key not in self._weights:
+            n_clips, n_labels = scores.shape
+            self._weights = {key: rank_weights(n_labels).to(scores) / n_clips}
+        return _Warp.apply(scores, targets, self.margin, self._weights[key])
 
 
 class _Warp(torch.autograd.Function):
     """One row for every (clip, positive); the gradient is counted with the loss, in one pass over the rows."""
 
     @staticmethod
-    def forward(ctx, scores, targets, margin, table):
-        positives = targets.flatten().nonzero()[:, 0]
+    def forward(ctx, scores, targets, margin, weight_of_rank):
+        positives = targets.reshape(-1).nonzero()[:, 0]
         clips = positives // scores.shape[1]
         # A positive never violates another: as a rival it scores minus infinity.
-        rivals = scores.flatten().index_fill(0, positives, -torch.inf).view_as(scores)
+        rivals = scores.reshape(-1).index_fill(0, positives, -torch.inf).view_as(scores)
         rows = rivals.index_select(0, clips)
         rows.sub_((scores.take(positives) - margin)[:, None]).relu_()
         hinges, violations = rows.sum(dim=1), rows.sign_()
         ranks = violations.sum(dim=1)
-        weights = (table / len(scores))[ranks.int()]
-        gradient = torch.zeros_like(scores).index_add_(0, clips, violations.mul_(weights[:, None]))
-        gradient.flatten().index_copy_(0, positives, weights * -ranks)
+        weights = weight_of_rank[ranks.int()]
+        gradient = scores.new_zeros(scores.shape).index_add_(0, clips, violations.mul_(weights[:, None]))
+        gradient.view(-1).index_add_(0, positives, weights * ranks, alpha=-1)
         ctx.save_for_backward(gradient)
         return weights.dot(hinges)
 
