@@ -124,19 +124,21 @@ def render_event(label, n_samples, rng):
     return waveform / np.sqrt(np.mean(waveform**2))
 
 
-def render_clip(events, duration, rng, *, background=(-24.0, -6.0), peak=(0.1, 0.9)):
+def render_clip(events, duration, rng, *, levels=None, background=(-24.0, -6.0), peak=(0.1, 0.9)):
     """Waveform of a clip: its events, added up, over a background noise.
 
     Parameters
     ----------
-    events : iterable of Event
+    events : list of Event
         What sounds and when; events may overlap.
     duration : float
         Seconds of the clip.
     rng : numpy.random.Generator
         Source of every random choice.
+    levels : list of float or None
+        Level of each event in dB. None is 0 dB for all.
     background : (float, float)
-        Range of the background level, in dB relative to one event.
+        Range of the background level, in dB relative to an event of 0 dB.
     peak : (float, float)
         Range of the largest absolute sample.
 
@@ -145,11 +147,15 @@ def render_clip(events, duration, rng, *, background=(-24.0, -6.0), peak=(0.1, 0
     waveform : ndarray of shape (n_samples,), float32
     """
     n_samples = round(duration * SAMPLE_RATE)
-    waveform = 10.0 ** (rng.uniform(*background) / 20.0) * _background(n_samples, rng)
-    for event in events:
+    waveform = _gain(rng.uniform(*background)) * _background(n_samples, rng)
+    for event, level in zip(events, levels or [0.0] * len(events), strict=True):
         start, stop = round(event.onset * SAMPLE_RATE), round(event.offset * SAMPLE_RATE)
-        waveform[start:stop] += render_event(event.label, stop - start, rng)
+        waveform[start:stop] += _gain(level) * render_event(event.label, stop - start, rng)
     return (waveform * (_log_uniform(peak, rng) / np.abs(waveform).max())).astype(np.float32)
+
+
+def _gain(decibels):
+    return 10.0 ** (decibels / 20.0)
 
 
 def _log_uniform(interval, rng):

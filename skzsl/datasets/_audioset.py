@@ -1,0 +1,210 @@
+"""AudioSet as VGGish embeddings, from one npz file or from the released TFRecord shards."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ._tfrecord import parse_sequence_example, read_records
+
+_N_FEATURES = 128
+_NPZ_ARRAYS = ("X", "Y_packed", "ytid", "start", "end", "class_name", "class_mid")
+
+
+class _Clip(NamedTuple):
+    id: str
+    start: float
+    end: float
+    labels: np.ndarray
+    frames: bytes
+
+
+def load_audioset_vggish(path, *, labels=None):
+    """Load the VGGish embeddings that AudioSet was released with: 128 bytes for each second of a clip.
+
+    Parameters
+    ----------
+    path : str or path-like
+        One of three: an ``.npz`` file; a ``.tfrecord`` file; a folder, of which all ``*.tfrecord`` files are read in
+        the order of their names. They are not part of skzsl.
+    labels : list of str, str or path-like, default=None
+        For TFRecords, which hold only the numbers of labels: the labels in order of their numbers, or the path of
+        AudioSet's ``class_labels_indices.csv``. An npz file has its own, so leave this None.
+
+    Returns
+    -------
+    audioset : Bunch
+        X : ndarray of shape (n_clips, n_segments, 128), uint8
+            Quantised embedding of each second. Shorter clips end in segments of zeros, which skzsl takes as absent;
+            ``n_segments`` is 10 in the npz form, else the length of the longest clip. An embedding of zeros alone at
+            the end of a clip would be taken as absent too; the balanced and evaluation sets have none.
+        y : DataFrame of shape (n_clips, n_labels), uint8
+            1 where the clip has the label, else 0; the columns are the labels, in order of their numbers.
+        ids : ndarray of shape (n_clips,), str
+            Video of each clip.
+        start, end : ndarray of shape (n_clips,), float32
+            Seconds of the video at which the clip begins and ends.
+        mids : ndarray of shape (n_labels,), str
+            Identifier of each label in the ontology; absent when ``labels`` is a list.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file, or any shard in the folder, or the csv file is missing.
+    ValueError
+        If a file is empty, damaged (every checksum is compared) or foreign, if a number has no label, and if
+        ``labels`` is missing for TFRecords, given for an npz file, or has duplicates.
+
+    References
+    ----------
+    Gemmeke et al. (2017). Audio Set: an ontology and human-labeled dataset for audio events. ICASSP. CC BY 4.0.
+    Hershey et al. (2017). CNN architectures for large-scale audio classification. ICASSP.
+
+    Examples
+    --------
+    >>> from skzsl.datasets import load_audioset_vggish
+    >>> train = load_audioset_vggish(
+    ...     "audioset_v1_embeddings/bal_train", labels="class_labels_indices.csv"
+    ... )  # doctest: +SKIP
+    >>> train.X.shape, train.y.shape  # doctest: +SKIP
+    ((22160, 10, 128), (22160, 527))
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{str(path)!r} is missing; pass an .npz file, a .tfrecord file or a folder of shards.")
+    if path.suffix != ".npz":
+        return _load_shards(_shards(path), labels)
+    if labels is not None:
+        raise ValueError(f"{str(path)!r} has its own labels; leave labels=None.")
+    return _load_npz(path)
+
+
+def _load_npz(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [name for name in _NPZ_ARRAYS if name not in file]
+            stored = {name: file[name] for name in _NPZ_ARRAYS if name in file}
+    # What numpy and zipfile raise depends on where the damage is.
+    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{str(path)!r} is damaged or is no npz file; get it again.") from error
+    if missing:
+        raise ValueError(f"{str(path)!r} has no {missing}; pass an npz file with the arrays {list(_NPZ_ARRAYS)}.")
+    names = stored["class_name"]
+    indicator = np.unpackbits(stored["Y_packed"], axis=1)[:, : len(names)]
+    return Bunch(
+        X=stored["X"],
+        y=_frame(indicator, names.tolist()),
+        ids=stored["ytid"],
+        start=stored["start"],
+        end=stored["end"],
+        mids=stored["class_mid"],
+    )
+
+
+def _shards(path):
+    if path.suffix == ".tfrecord" and path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ValueError(f"{str(path)!r} is of no known form; pass an .npz file, a .tfrecord file or a folder of them.")
+    shards = sorted(path.glob("*.tfrecord"), key=lambda shard: shard.name)
+    if not shards:
+        raise FileNotFoundError(f"{str(path)!r} has no *.tfrecord file; pass the folder that holds the shards.")
+    return shards
+
+
+def _load_shards(shards, labels):
+    names, mids = _label_names(labels)
+    clips = [clip for shard in shards for clip in _read_clips(shard, len(names))]
+    X = np.zeros((len(clips), max(len(clip.frames) for clip in clips) // _N_FEATURES, _N_FEATURES), dtype=np.uint8)
+    indicator = np.zeros((len(clips), len(names)), dtype=np.uint8)
+    for row, clip in enumerate(clips):
+        frames = np.frombuffer(clip.frames, dtype=np.uint8).reshape(-1, _N_FEATURES)
+        X[row, : len(frames)] = frames
+        indicator[row, clip.labels] = 1
+    data = Bunch(
+        X=X,
+        y=_frame(indicator, names),
+        ids=np.array([clip.id for clip in clips]),
+        start=np.array([clip.start for clip in clips], dtype=np.float32),
+        end=np.array([clip.end for clip in clips], dtype=np.float32),
+    )
+    if mids is not None:
+        data.mids = np.array(mids)
+    return data
+
+
+def _label_names(labels):
+    if labels is None:
+        raise ValueError(
+            "labels=None, but TFRecords hold only the numbers of labels; pass the path of class_labels_indices.csv, or "
+            "the list of labels in order of their numbers."
+        )
+    names, mids = _read_label_csv(Path(labels)) if isinstance(labels, str | Path) else ([*labels], None)
+    if not names:
+        raise ValueError(f"labels={labels!r} has no label; pass all labels in order of their numbers.")
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"labels has {duplicates} more than once; give each number a label of its own.")
+    return names, mids
+
+
+def _read_label_csv(path):
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"labels={str(path)!r} is missing; pass the path of class_labels_indices.csv, or a list."
+        )
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or any(rows[0].get(column) is None for column in ("index", "mid", "display_name")):
+        raise ValueError(f"{str(path)!r} has no rows of index, mid, display_name; pass class_labels_indices.csv.")
+    wrong = next((row for number, row in enumerate(rows) if row["index"] != str(number)), None)
+    if wrong is not None:
+        raise ValueError(f"{str(path)!r} does not count its labels 0, 1, 2, ...: {wrong['index']!r}; sort its rows.")
+    return [row["display_name"] for row in rows], [row["mid"] for row in rows]
+
+
+def _read_clips(shard, n_labels):
+    clips = [_parse_clip(record, shard, number) for number, record in enumerate(read_records(shard))]
+    if not clips:
+        raise ValueError(f"{str(shard)!r} is empty; get the file again, or remove it.")
+    for number, clip in enumerate(clips):
+        unknown = clip.labels[(clip.labels < 0) | (clip.labels >= n_labels)]
+        if unknown.size:
+            raise ValueError(
+                f"{str(shard)!r}: record {number} has label {unknown[0]}, but labels names {n_labels}; pass all labels "
+                "in order of their numbers."
+            )
+    return clips
+
+
+def _parse_clip(record, shard, number):
+    try:
+        context, sequences = parse_sequence_example(record)
+        frames = [frame for (frame,) in sequences["audio_embedding"]]
+        sizes = {len(frame) for frame in frames}
+        if sizes != {_N_FEATURES}:
+            raise ValueError(f"embeddings of {sorted(sizes)} bytes, not of {_N_FEATURES}")
+        return _Clip(
+            context["video_id"][0].decode(),
+            context["start_time_seconds"][0],
+            context["end_time_seconds"][0],
+            np.asarray(context["labels"], dtype=np.int64),
+            b"".join(frames),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = f"nothing at {error}" if isinstance(error, LookupError) else error
+        raise ValueError(
+            f"{str(shard)!r}: record {number} is no clip of AudioSet ({reason}); pass shards of its VGGish features."
+        ) from error
+
+
+def _frame(indicator, names):
+    import pandas as pd
+
+    return pd.DataFrame(indicator, columns=names)
