@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 
 class TemporalAttentionModule(nn.Module):
@@ -22,6 +23,8 @@ class TemporalAttentionModule(nn.Module):
         Sizes d and k.
     audio_sizes, text_sizes : sequences of int
         Widths of the two projections' layers, each followed by tanh; the last ones are equal.
+    dropout : float
+        Share of the features of the segments that is dropped in training.
     alpha : float
         Share of attention in the score that is trained.
     project_mean : bool
@@ -38,6 +41,7 @@ class TemporalAttentionModule(nn.Module):
         n_dims,
         audio_sizes,
         text_sizes,
+        dropout=0.0,
         alpha=1.0,
         project_mean=False,
         shift=None,
@@ -45,8 +49,8 @@ class TemporalAttentionModule(nn.Module):
         start=None,
     ):
         super().__init__()
-        self.audio = _projection([n_features, *audio_sizes])
-        self.text = _projection([n_dims, *text_sizes])
+        self.audio = nn.Sequential(nn.Dropout(dropout), *_layers([n_features, *audio_sizes]))
+        self.text = nn.Sequential(*_layers([n_dims, *text_sizes]))
         self.alpha = alpha
         self.project_mean = project_mean
         self.register_buffer("shift", torch.as_tensor(np.zeros(n_features) if shift is None else shift).float())
@@ -98,6 +102,7 @@ class _Attend(torch.autograd.Function):
         return attended
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient):
         compatibilities, weights, attended = ctx.saved_tensors
         return (compatibilities - (attended - 1.0)[:, None]).mul_(weights).mul_(gradient[:, None]), None
@@ -108,10 +113,8 @@ def _weights(compatibilities, mask):
 
 
 def _mean(values, mask):
-    return torch.einsum("ntd,nt->nd", values, (mask / mask.sum(dim=1, keepdim=True)).to(values.dtype))
+    return torch.einsum("ntd,nt->nd", values, mask.to(values.dtype)) / mask.sum(dim=1, keepdim=True)
 
 
-def _projection(sizes):
-    return nn.Sequential(
-        *(layer for before, after in pairwise(sizes) for layer in (nn.Linear(before, after), nn.Tanh()))
-    )
+def _layers(sizes):
+    return [layer for before, after in pairwise(sizes) for layer in (nn.Linear(before, after), nn.Tanh())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from .losses import rank_weights
 
@@ -55,6 +56,7 @@ class _Warp(torch.autograd.Function):
         return weights.dot(hinges)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, upstream):
         (gradient,) = ctx.saved_tensors
         return gradient * upstream, None, None, None

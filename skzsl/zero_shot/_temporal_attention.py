@@ -45,6 +45,8 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
         Widths of the layers that project the segments, each followed by tanh.
     text_sizes : tuple of int, default=(512, 128)
         Widths of the layers that project the label vectors; the last one equals that of ``audio_sizes``.
+    dropout : float, default=0.0
+        Share of the features of the segments that is dropped in training, drawn anew for each segment.
     standardize : bool, default=True
         Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
         uint8 features can be given as they are.
@@ -143,6 +145,7 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
         "margin": [Interval(Real, 0, None, closed="left")],
         "audio_sizes": ["array-like"],
         "text_sizes": ["array-like"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
         "standardize": ["boolean"],
     }
 
@@ -157,6 +160,7 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
         margin=1.0,
         audio_sizes=(128,),
         text_sizes=(512, 128),
+        dropout=0.0,
         standardize=True,
         lr=0.001,
         max_epochs=10,
@@ -184,6 +188,7 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
         self.margin = margin
         self.audio_sizes = audio_sizes
         self.text_sizes = text_sizes
+        self.dropout = dropout
         self.standardize = standardize
         self.lr = lr
         self.max_epochs = max_epochs
@@ -227,7 +232,7 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
     @property
     def _net_parameters(self):
         trained = ("alpha",) if self.train_on == "fused" else ()
-        own = ("train_on", "clip_score", "margin", "audio_sizes", "text_sizes", *trained)
+        own = ("train_on", "clip_score", "margin", "audio_sizes", "text_sizes", "dropout", *trained)
         return (*super()._net_parameters, *own)
 
     @property
@@ -265,6 +270,7 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
                 "module__n_dims": vectors.shape[1],
                 "module__audio_sizes": tuple(self.audio_sizes),
                 "module__text_sizes": tuple(self.text_sizes),
+                "module__dropout": self.dropout,
                 "module__alpha": 1.0 if self.train_on == "attention" else self.alpha,
                 "module__project_mean": self.clip_score == "mean_then_project",
                 "module__shift": shift,
