@@ -14,7 +14,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import Interval
-from ._indicators import check_indicators, is_indicator
+from ._indicators import check_indicators
 from ._labels import check_candidates, label_array
 from ._thresholds import label_thresholds
 from .exceptions import CandidateWarning
@@ -204,7 +204,7 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
 
     def _match(self, y, labels):
         """Bring the columns of y and the candidates into one order."""
-        if not is_indicator(y):
+        if not hasattr(y, "columns") and np.ndim(y) != 2:
             raise ValueError("This model was fitted on several labels a clip; pass y as an indicator (n, n_labels).")
         if labels is None and not hasattr(y, "columns"):
             return check_indicators(y, self.classes_).values, None
@@ -220,7 +220,9 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"temperature={self.temperature!r}; pass a number above 0.")
         zero = self._thresholds(candidates) if self._multilabel else scores.max(axis=1, keepdims=True)
         scaled = (scores - zero).astype(np.float64) / self.temperature
-        return (expit(scaled) if self._multilabel else softmax(scaled, axis=1)).astype(scores.dtype)
+        if self._multilabel:
+            return expit(scaled)  # not rounded to float32, where .5 would hide a score just above the threshold
+        return softmax(scaled, axis=1).astype(scores.dtype)
 
     def _thresholds(self, candidates):
         return label_thresholds(self.threshold, candidates, self._labels_of_fit)

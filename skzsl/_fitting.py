@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import contextmanager
+from importlib.metadata import version
 
 from sklearn.base import clone
 from sklearn.utils.validation import check_memory
@@ -28,13 +29,12 @@ def fit_remembered(estimator, X, y, post_fit):
     """
     defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
-    attributes = check_memory(estimator.memory).cache(_fitted_attributes)(plain, X, y)
-    parameters = estimator.get_params(deep=False)
-    vars(estimator).clear()
-    vars(estimator).update({**parameters, **attributes})
+    attributes = check_memory(estimator.memory).cache(_fitted_attributes)(plain, X, y, version("skzsl"))
+    vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
+    vars(estimator).update(attributes)
     return estimator
 
 
-def _fitted_attributes(estimator, X, y):
+def _fitted_attributes(estimator, X, y, of_version):
     parameters = estimator.get_params(deep=False)
     return {name: value for name, value in vars(estimator.fit(X, y)).items() if name not in parameters}

@@ -66,7 +66,7 @@ def check_indicators(y, labels=None) -> Indicators:
     names = list(y.columns) if named else range(values.shape[1]) if labels is None else labels
     names = label_array(np.asarray(names) if isinstance(names, range) else names, "the labels of y")
     if len(names) != values.shape[1]:
-        raise ValueError(f"label_texts names {len(names)} labels, y has {values.shape[1]} columns; name each column.")
+        raise ValueError(f"There are {len(names)} labels for the {values.shape[1]} columns of y; name each column.")
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) < len(names):
         raise ValueError(f"The labels of y have duplicates: {unique[counts > 1].tolist()}; name each column once.")
@@ -92,6 +92,9 @@ def encode_indicators(y, n_clips: int, *, labels=None, seen=None, classes=None) 
     names = given.labels.tolist()
     known = [] if classes is None else label_array(classes, "classes").tolist()
     every = list(dict.fromkeys([*known, *names]))
+    kinds = {isinstance(label, str): label for label in every}
+    if len(kinds) > 1:
+        raise ValueError(f"Labels such as {kinds[True]!r} and {kinds[False]!r} are of different types; make them one.")
     kept = set() if seen is None else set(seen.tolist())
     kept.update(label for label, positive in zip(names, given.positive(), strict=True) if positive)
     all_labels = label_array(np.asarray(every, dtype=object if given.labels.dtype == object else None), "classes")
@@ -118,17 +121,20 @@ def _is_regular(y) -> bool:
 
 def _check_values(values, names):
     if values.dtype.kind not in "biuf":
+        missing = [value is None or type(value).__name__ == "NAType" for value in values.flat]
         try:
-            values = values.astype(float)
+            values = np.where(np.reshape(missing, values.shape), np.nan, values.astype(object)).astype(float)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"y is 2-D and holds {values.dtype} values such as {values.flat[0]!r}; pass 1 for present and 0 for "
-                "absent, as skzsl.indicator_frame makes them of lists of labels."
+                f"y is 2-D and holds {values.dtype} values such as {values.ravel().tolist()[0]!r}; pass 1 for present "
+                "and 0 for absent, as skzsl.indicator_frame makes them of lists of labels."
             ) from error
     bad = (values != 0) & (values != 1)
     if bad.any():
         clip, column = np.argwhere(bad)[0]
         value = values[clip, column].item()
         what = "Input y contains NaN" if value != value else f"y is {value!r}"
-        raise ValueError(f"{what} at clip {clip}, label {names[column]!r}; pass 1 for present and 0 for absent.")
+        raise ValueError(
+            f"{what} at clip {clip}, label {names.tolist()[column]!r}; pass 1 for present and 0 for absent."
+        )
     return values

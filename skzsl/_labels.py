@@ -154,6 +154,11 @@ def _list_to_array(labels, name):
 def _refuse_missing(labels, name):
     values = labels.tolist() if labels.dtype.kind in "OUfSMm" else []
     for position, label in enumerate(values):
+        if isinstance(label, list | tuple | set | frozenset | np.ndarray):
+            raise ValueError(
+                f"{name}[{position}] = {label!r} is a {type(label).__name__}, no label; pass "
+                f"skzsl.indicator_frame({name}) to an estimator that takes several labels a clip."
+            )
         if label is None or type(label).__name__ in {"NAType", "NaTType"} or label != label:
             raise ValueError(f"Input {name} contains NaN or None: {name}[{position}] is {label!r}; drop it.")
         if not isinstance(label, str | Number):

@@ -41,7 +41,10 @@ class Segments:
         return self.values[:, None] if self.lengths is None else self.values
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of each feature over the present segments, (d,) each, in one pass."""
+        """Mean and scale of each feature over the present segments, (d,) each, in one pass.
+
+        The scale is the standard deviation, or 1 where a feature is constant but for rounding.
+        """
         n_features = self.values.shape[-1]
         count, mean, squares = 0, np.zeros(n_features), np.zeros(n_features)
         values = self.three_d()
@@ -53,7 +56,10 @@ class Segments:
             squares += np.square(block - block_mean).sum(axis=0) + step**2 * count * len(block) / total
             mean += step * len(block) / total
             count = total
-        return mean, np.sqrt(squares / count)
+        variance, epsilon = squares / count, np.finfo(np.float64).eps
+        constant = variance <= count * epsilon * variance + (count * mean * epsilon) ** 2
+        tiny = variance < float(np.finfo(np.float32).tiny) ** 2
+        return mean, np.sqrt(np.where(constant | tiny, 1.0, variance))
 
     def mean(self) -> np.ndarray:
         """Mean over the present segments of each clip, (n, d); clip vectors are returned as they are."""

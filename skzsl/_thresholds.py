@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
@@ -11,8 +10,8 @@ import numpy as np
 def label_thresholds(threshold, candidates: np.ndarray, of_fit: np.ndarray) -> np.ndarray:
     """Threshold of all candidates (1,) or of each (n_labels,).
 
-    A dict goes by label, its key None standing for all labels that it does not name; an array is in the order of the
-    labels of fit.
+    A dict or Series goes by label, its key None standing for all labels that it does not name; an array is in the order
+    of the labels of fit.
 
     Raises
     ------
@@ -22,8 +21,7 @@ def label_thresholds(threshold, candidates: np.ndarray, of_fit: np.ndarray) -> n
     if isinstance(threshold, Real):
         values = [threshold]
     else:
-        if not isinstance(threshold, Mapping):
-            threshold = _by_label(threshold, of_fit)
+        threshold = dict(threshold) if hasattr(threshold, "keys") else _by_label(threshold, of_fit)
         absent = [label for label in candidates.tolist() if label not in threshold and None not in threshold]
         if absent:
             raise ValueError(

@@ -151,7 +151,7 @@ class EpochTraining:
         """
         from .nets import EmbeddingNet, net_parameters
 
-        settings = [getattr(self, name) for name in self._net_parameters] + [list(self.callbacks or [])]
+        settings = [_comparable(getattr(self, name)) for name in (*self._net_parameters, "callbacks")]
         net = self._net if going_on and self._owns_net else None
         if net is None or self._net_settings != settings:
             net = EmbeddingNet(module, criterion, **build, **net_parameters(self))
@@ -171,3 +171,7 @@ class EpochTraining:
 def numpy_of(parameter) -> np.ndarray:
     """A torch parameter as an array of its own."""
     return parameter.detach().cpu().numpy().copy()
+
+
+def _comparable(setting):
+    return tuple(setting) if isinstance(setting, list | np.ndarray) else setting

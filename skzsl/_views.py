@@ -23,7 +23,7 @@ def with_labels(estimator, labels):
     Returns
     -------
     view : estimator or Pipeline
-        Shares the weights; its ``classes_`` are the candidates, sorted.
+        Shares the weights; its ``classes_`` are the candidates: sorted, or for multi-label models in the order given.
 
     Raises
     ------

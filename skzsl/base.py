@@ -55,12 +55,11 @@ class ZeroShotClassifier(EmbeddingClassifier):
     def _fit_labels(self, y, n_clips: int) -> Targets:
         """Start anew with the labels of y: fit the text encoder on their texts."""
         targets = self._encode(y, n_clips)
+        _refuse_no_positive(targets)
         if len(targets.seen) < 2:
             raise ValueError(
                 f"y holds one class only, {targets.seen.tolist()[0]!r}, in {n_clips} sample(s): nothing to tell apart; "
                 "pass clips of at least two labels."
-                if len(targets.seen)
-                else "y has no positive clip of any label, so there is no class to learn; pass clips that have labels."
             )
         self._multilabel = is_indicator(y)
         self._start_text(targets.seen)
@@ -70,6 +69,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
         """Go on from the labels known so far, if any; a fitted text encoder is kept."""
         if not hasattr(self, "text_encoder_"):
             targets = self._encode(y, n_clips, classes=classes)
+            _refuse_no_positive(targets)
             self._multilabel = is_indicator(y)
             self._start_text(targets.classes)
         else:
@@ -91,8 +91,8 @@ class ZeroShotClassifier(EmbeddingClassifier):
         if not is_indicator(y):
             if not named:
                 raise ValueError(
-                    "label_texts is a list, which names the columns of a 2-D y, but y is 1-D; pass a dict from label "
-                    "to text."
+                    "label_texts is a list, which names the columns of a 2-D y, but y is not 2-D; pass a dict from "
+                    "label to text."
                 )
             return encode_targets(y, n_clips, **known)
         if not self._takes_multilabel:
@@ -136,6 +136,8 @@ class ZeroShotClassifier(EmbeddingClassifier):
         if not np.isfinite(scores).all():
             clip = int(np.argmin(np.isfinite(scores).all(axis=1)))
             raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
+        if not isinstance(self.seen_penalty, Real) or not np.isfinite(self.seen_penalty):
+            raise ValueError(f"seen_penalty={self.seen_penalty!r}; pass a number.")
         if self.seen_penalty:
             scores[:, np.isin(candidates, self.seen_classes_)] -= self.seen_penalty
         return scores, candidates
@@ -143,3 +145,8 @@ class ZeroShotClassifier(EmbeddingClassifier):
     def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:
         """Scores (n, n_labels) of clips against label vectors (n_labels, k), a new array."""
         raise NotImplementedError
+
+
+def _refuse_no_positive(targets):
+    if not len(targets.seen):
+        raise ValueError("y has no positive clip of any label, so no class to learn; pass clips that have labels.")

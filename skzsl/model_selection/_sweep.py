@@ -18,7 +18,7 @@ def best_threshold(folds, average):
     Returns
     -------
     threshold : float
-        Half-way between the scores it parts; labels that score above it are predicted.
+        Half-way between the scores it parts, or 1 below all of them; labels that score above it are predicted.
     f1 : float
         The mean F1 of the folds there.
     """
@@ -30,7 +30,7 @@ def best_threshold(folds, average):
     last_of_ties = np.flatnonzero(np.append(scores[1:] < scores[:-1], True))
     best = last_of_ties[np.argmax(f1[last_of_ties])]
     if best == len(scores) - 1:
-        return float(np.nextafter(scores[best], -np.inf)), float(f1[best])
+        return float(scores[best]) - 1.0, float(f1[best])
     return float((scores[best] + scores[best + 1]) / 2), float(f1[best])
 
 

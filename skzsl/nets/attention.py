@@ -59,13 +59,16 @@ class TemporalAttentionModule(nn.Module):
             try:
                 self.load_state_dict(start)
             except RuntimeError as error:
-                raise ValueError(f"The trained net has layers of other sizes; start anew with fit. {error}") from error
+                raise ValueError(
+                    f"The trained net has layers of other sizes; start anew with fit and warm_start=False. {error}"
+                ) from error
 
-    def forward(self, segments: Tensor, mask: Tensor, vectors: Tensor, alpha: float | None = None) -> Tensor:
-        """Score every clip against every label, with the share of attention in training or another."""
+    def forward(self, segments: Tensor, mask: Tensor, vectors: Tensor, alpha=None, project_mean=None) -> Tensor:
+        """Score every clip against every label, with the settings of training or others."""
         alpha = self.alpha if alpha is None else alpha
+        project_mean = self.project_mean if project_mean is None else project_mean
         segments, labels = self._prepare(segments, mask), self.text(vectors)
-        if alpha == 0 and self.project_mean:
+        if alpha == 0 and project_mean:
             return self.audio(_mean(segments, mask)) @ labels.T
         projected = self.audio(segments)
         if alpha == 0:
@@ -73,7 +76,7 @@ class TemporalAttentionModule(nn.Module):
         attended = attend(projected @ labels.T, mask)
         if alpha == 1:
             return attended
-        average = self.audio(_mean(segments, mask)) if self.project_mean else _mean(projected, mask)
+        average = self.audio(_mean(segments, mask)) if project_mean else _mean(projected, mask)
         return alpha * attended + (1 - alpha) * (average @ labels.T)
 
     def attention(self, segments: Tensor, mask: Tensor, vectors: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
     memory : str, joblib.Memory or None, default=None
         Where to keep trainings: a fit on the same data with the same parameters, other than ``temperature`` and
         ``seen_penalty``, is looked up instead of repeated. Searches over these two then train once a fold. With
-        ``random_state=None`` too, the first training is used again.
+        ``random_state=None`` too, the first training is used again. Callbacks act on a copy of the model.
     random_state : int, RandomState instance or None, default=None
         Source of the orders and of the held-out clips.
     verbose : bool, default=False

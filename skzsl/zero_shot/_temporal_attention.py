@@ -36,7 +36,8 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
         number, whose key None stands for all labels it does not name. Acts after training; see
         :class:`skzsl.model_selection.ThresholdTuner`.
     clip_score : {"project_then_mean", "mean_then_project"}, default="project_then_mean"
-        The plain mean: over the fits of the segments, or the fit of the mean segment.
+        The plain mean: over the fits of the segments, or the fit of the mean segment. Acts after training, unless
+        ``train_on="fused"``.
     train_on : {"attention", "fused"}, default="attention"
         The score that is trained: the attended mean, or its mixture by ``alpha``.
     margin : float, default=1.0
@@ -83,7 +84,7 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
     memory : str, joblib.Memory or None, default=None
         Where to keep trainings: a fit on the same data with the same parameters, other than those that act after
         training, is looked up instead of repeated. Searches over these then train once a fold. With
-        ``random_state=None`` too, the first training is used again.
+        ``random_state=None`` too, the first training is used again. Callbacks act on a copy of the model.
     random_state : int, RandomState instance or None, default=None
         Source of the initial weights, the orders and the held-out clips.
     verbose : bool, default=False
@@ -231,13 +232,13 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
 
     @property
     def _net_parameters(self):
-        trained = ("alpha",) if self.train_on == "fused" else ()
-        own = ("train_on", "clip_score", "margin", "audio_sizes", "text_sizes", "dropout", *trained)
+        trained = ("alpha", "clip_score") if self.train_on == "fused" else ()
+        own = ("train_on", "margin", "audio_sizes", "text_sizes", "dropout", *trained)
         return (*super()._net_parameters, *own)
 
     @property
     def _post_fit(self):
-        acting = ("alpha",) if self.train_on == "attention" else ()
+        acting = ("alpha", "clip_score") if self.train_on == "attention" else ()
         return (*super()._post_fit, "threshold", *acting)
 
     def _check_settings(self):
@@ -254,6 +255,8 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
     def _train(self, segments, targets, *, epochs, going_on):
         from ..nets import MultilabelRankingLoss, TemporalAttentionModule
 
+        if not isinstance(self.threshold, Mapping):
+            self._thresholds(self.classes_)  # a wrong number of them is refused now
         vectors, indicator = self._label_vectors(targets.seen), targets.codes
         if indicator.ndim == 1:
             indicator = (indicator[:, None] == np.arange(len(targets.seen))).astype(np.uint8)
@@ -272,9 +275,9 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
                 "module__text_sizes": tuple(self.text_sizes),
                 "module__dropout": self.dropout,
                 "module__alpha": 1.0 if self.train_on == "attention" else self.alpha,
-                "module__project_mean": self.clip_score == "mean_then_project",
+                "module__project_mean": self._project_mean,
                 "module__shift": shift,
-                "module__scale": scale if scale is None else np.where(scale > 0, scale, 1.0),
+                "module__scale": scale,
                 "module__start": self.module_.state_dict() if going_on else None,
             },
             epochs=epochs,
@@ -282,7 +285,14 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
         )
 
     def _score_labels(self, segments, vectors):
-        return self._apply(self.module_.forward, segments, vectors, shape=(len(vectors),), alpha=self.alpha)
+        if not isinstance(self.alpha, Real) or not 0 <= float(self.alpha) <= 1:
+            raise ValueError(f"alpha={self.alpha!r}; pass a share of attention from 0 to 1.")
+        settings = {"alpha": self.alpha, "project_mean": self._project_mean}
+        return self._apply(self.module_.forward, segments, vectors, shape=(len(vectors),), **settings)
+
+    @property
+    def _project_mean(self):
+        return self.clip_score == "mean_then_project"
 
     def _apply(self, method, segments, vectors, **settings):
         from ..nets import apply_in_batches

@@ -1,0 +1,314 @@
+"""How the temporal attention model trains: its objective, going on, new labels, failing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from skorch.callbacks import Callback
+
+from skzsl import ZeroShotTemporalAttention
+from skzsl.nets import MultilabelRankingLoss, TemporalAttentionModule
+from skzsl.text import HashingEncoder, WordAverage
+
+
+def make_model(**parameters):
+    defaults = {"audio_sizes": (8,), "text_sizes": (12, 8), "max_epochs": 2, "lr": 0.01, "random_state": 0}
+    return ZeroShotTemporalAttention(HashingEncoder(16), device="cpu", **{**defaults, **parameters})
+
+
+def random_clips(rng, names=("rain", "dog", "wind", "cat"), n_clips=40):
+    return rng.normal(size=(n_clips, 4, 6)), pd.DataFrame(
+        (rng.random((n_clips, len(names))) < 0.4).astype(np.uint8), columns=list(names)
+    )
+
+
+@pytest.fixture
+def clips(rng):
+    return random_clips(rng)
+
+
+def weights(model):
+    return np.concatenate([parameter.detach().numpy().ravel() for parameter in model.module_.parameters()])
+
+
+@pytest.mark.parametrize("train_on", ["attention", "fused"])
+@pytest.mark.parametrize("clip_score", ["project_then_mean", "mean_then_project"])
+def test_training_equals_a_plain_torch_loop(clips, train_on, clip_score):
+    X, y = clips
+    settings = {"optimizer": "SGD", "shuffle": False, "batch_size": 16, "margin": 0.7, "alpha": 0.3, "lr": 0.1}
+    model = make_model(train_on=train_on, clip_score=clip_score, **settings)
+    start = make_model(train_on=train_on, clip_score=clip_score, **{**settings, "lr": 1e-30, "max_epochs": 1})
+    state = start.fit(X, y).module_.state_dict()
+    segments = torch.from_numpy(X).float()
+    mask, vectors = torch.ones(40, 4, dtype=torch.bool), HashingEncoder(16).fit_transform(list(y))
+    module = TemporalAttentionModule(
+        6, 16, (8,), (12, 8), project_mean=clip_score == "mean_then_project", start=state,
+        alpha=1.0 if train_on == "attention" else 0.3,
+    )  # fmt: skip
+    np.testing.assert_allclose(module.shift, X.reshape(-1, 6).mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(module.scale, X.reshape(-1, 6).std(axis=0), rtol=1e-4)
+    optimizer, loss = torch.optim.SGD(module.parameters(), lr=0.1), MultilabelRankingLoss(0.7)
+    losses = []
+    for _ in range(2):
+        total = 0.0
+        for first in range(0, 40, 16):
+            rows = slice(first, first + 16)
+            optimizer.zero_grad()
+            batch = loss(
+                module(segments[rows], mask[rows], torch.from_numpy(vectors).float()), torch.tensor(y.to_numpy()[rows])
+            )
+            batch.backward()
+            optimizer.step()
+            total += batch.item() * len(segments[rows])
+        losses.append(total / 40)
+    expected = np.concatenate([parameter.detach().numpy().ravel() for parameter in module.parameters()])
+    np.testing.assert_allclose(weights(model.fit(X, y)), expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose([epoch["train_loss"] for epoch in model.history_], losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"margin": 0.2},
+        {"train_on": "fused"},
+        {"standardize": False},
+        {"audio_sizes": (10, 8)},
+        {"text_sizes": (8,)},
+        {"lr": 0.1},
+        {"max_epochs": 3},
+        {"batch_size": 7},
+        {"shuffle": False},
+        {"optimizer": "SGD"},
+        {"weight_decay": 0.5},
+        {"random_state": 1},
+    ],
+    ids=str,
+)
+def test_every_training_parameter_reaches_the_net(clips, changed):
+    X, y = clips
+    X = 2 * X + 1
+    before, after = make_model().fit(X, y).decision_function(X), make_model(**changed).fit(X, y).decision_function(X)
+    assert not np.allclose(before, after, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"alpha": 0.9},
+        {"threshold": 0.1},
+        {"temperature": 3.0},
+        {"seen_penalty": 1.0},
+        {"clip_score": "mean_then_project"},
+    ],
+    ids=str,
+)
+def test_parameters_that_act_after_training_leave_the_weights_alone(clips, changed):
+    np.testing.assert_array_equal(weights(make_model(**changed).fit(*clips)), weights(make_model().fit(*clips)))
+
+
+def test_same_seed_same_weights_and_the_global_generators_are_left_alone(clips):
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    expected = torch.rand(1).item(), np.random.random()  # noqa: NPY002
+    torch.manual_seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    first = weights(make_model().fit(*clips))
+    assert (torch.rand(1).item(), np.random.random()) == expected  # noqa: NPY002
+    np.testing.assert_array_equal(weights(make_model().fit(*clips)), first)
+
+
+def test_the_papers_settings_run(clips):
+    X, y = clips
+    model = ZeroShotTemporalAttention(
+        WordAverage(HashingEncoder(16)),
+        optimizer="SGD",
+        lr=0.01,
+        max_epochs=100,
+        batch_size=32,
+        standardize=False,
+        random_state=0,
+        device="cpu",
+    ).fit(X, y)
+    losses = [epoch["train_loss"] for epoch in model.history_]
+    assert model.n_iter_ == len(losses) == 100
+    assert losses[-1] < losses[0]
+    uniform = make_model(alpha=0.0, train_on="fused", optimizer="SGD", standardize=False).fit(X, y)
+    np.testing.assert_array_equal(uniform.predict(X), (uniform.decision_function(X) > 1.51).astype(np.uint8))
+
+
+def test_clips_with_no_label_or_with_all_of_them_cost_nothing(rng):
+    X, names = rng.normal(size=(20, 3, 6)), ["rain", "dog"]
+    y = pd.DataFrame(np.resize([[0, 0], [1, 1]], (20, 2)), columns=names)
+    model = make_model(optimizer="SGD").fit(X, y)
+    assert [epoch["train_loss"] for epoch in model.history_] == [0.0, 0.0]
+
+
+def test_one_pass_at_a_time_is_the_same_as_many(clips):
+    settings = {"shuffle": False, "max_epochs": 3}
+    whole = make_model(**settings).fit(*clips)
+    model = make_model(**settings)
+    for _ in range(3):
+        model.partial_fit(*clips)
+    np.testing.assert_allclose(weights(model), weights(whole), atol=1e-6)
+    warm = make_model(shuffle=False, max_epochs=1, warm_start=True)
+    for _ in range(3):
+        warm.fit(*clips)
+    np.testing.assert_allclose(weights(warm), weights(whole), atol=1e-6)
+    assert model.n_iter_ == warm.n_iter_ == len(model.history_) == 3
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["partial_fit", "warm_start"])
+def test_new_columns_join_behind_the_old_and_missing_ones_are_kept(clips, rng, warm):
+    X, y = clips
+    model = make_model(warm_start=warm).fit(X, y.assign(cat=0))
+    assert model.seen_classes_.tolist() == ["rain", "dog", "wind"]
+    new = pd.DataFrame({"siren": y["cat"], "dog": y["dog"], "bell": 0})
+    (model.fit if warm else model.partial_fit)(X, new)
+    assert model.classes_.tolist() == ["rain", "dog", "wind", "cat", "siren", "bell"]
+    assert model.seen_classes_.tolist() == ["rain", "dog", "wind", "siren"]
+    assert model.predict(X).shape == (40, 6)
+    (model.fit if warm else model.partial_fit)(X, y[["cat"]])
+    assert model.seen_classes_.tolist() == ["rain", "dog", "wind", "cat", "siren"]
+
+
+def test_the_first_units_of_features_are_kept_when_training_goes_on(clips):
+    X, y = clips
+    model = make_model().fit(X, y)
+    shift, scale = model.module_.shift.clone(), model.module_.scale.clone()
+    model.partial_fit(5 * X + 3, y)
+    model.set_params(optimizer="SGD").partial_fit(5 * X + 3, y)
+    assert model.module_.shift.equal(shift)
+    assert model.module_.scale.equal(scale)
+
+
+def test_announced_labels_are_candidates_before_they_are_met(clips):
+    X, y = clips
+    model = make_model().partial_fit(X, y[["rain", "dog"]], classes=["siren", "dog"])
+    assert model.classes_.tolist() == ["siren", "dog", "rain"]
+    assert model.seen_classes_.tolist() == ["dog", "rain"]
+
+
+def test_a_first_part_without_any_positive_clip_is_an_error_that_says_so(clips):
+    X, y = clips
+    with pytest.raises(ValueError, match="no positive clip"):
+        make_model().partial_fit(X, y * 0)
+
+
+def test_later_parts_without_any_positive_clip_change_no_label(clips):
+    X, y = clips
+    model = make_model().fit(X, y).partial_fit(X, y * 0)
+    assert model.seen_classes_.tolist() == y.columns.tolist()
+    assert model.history_[-1]["train_loss"] == 0.0
+
+
+def test_training_keeps_to_one_kind_of_y(clips):
+    X, y = clips
+    model = make_model().fit(X, y)
+    with pytest.raises(ValueError, match="training began with an indicator"):
+        model.partial_fit(X, ["rain"] * 40)
+    single = make_model().fit(X, np.resize(["rain", "dog"], 40))
+    with pytest.raises(ValueError, match="training began with one label a clip"):
+        single.partial_fit(X, y)
+    assert single.fit(X, y).predict(X).shape == (40, 4)
+    assert single.fit(X, np.resize(["rain", "dog"], 40)).predict(X).shape == (40,)
+
+
+def test_names_and_numbers_of_labels_are_never_mixed(clips):
+    X, y = clips
+    model = make_model().fit(X, y)
+    with pytest.raises(ValueError, match="type"):
+        model.partial_fit(X, y.to_numpy())
+
+
+def test_parameters_that_act_after_training_survive_going_on(clips):
+    X, y = clips
+    model, other = make_model().fit(X, y), make_model().fit(X, y)
+    model.set_params(alpha=0.1, threshold=0.2, temperature=2.0).partial_fit(X, y)
+    np.testing.assert_array_equal(weights(model), weights(other.partial_fit(X, y)))
+
+
+@pytest.mark.parametrize("kind", [tuple, list, np.array])
+def test_widths_given_anew_are_the_same_widths(clips, kind):
+    X, y = clips
+    model = make_model(text_sizes=kind([12, 8])).fit(X, y)
+    model.set_params(text_sizes=kind([12, 8])).partial_fit(X, y)
+    np.testing.assert_array_equal(weights(model), weights(make_model().fit(X, y).partial_fit(X, y)))
+
+
+def test_other_widths_need_a_new_start(clips):
+    X, y = clips
+    model = make_model().fit(X, y)
+    expected = model.decision_function(X)
+    with pytest.raises(ValueError, match="layers of other sizes"):
+        model.set_params(audio_sizes=(9, 8)).partial_fit(X, y)
+    np.testing.assert_array_equal(model.decision_function(X), expected)
+    assert model.fit(X, y).n_iter_ == 2
+
+
+def test_failed_fit_leaves_the_fitted_model_as_it_was(clips, rng):
+    X, y = clips
+    model, twin = make_model().fit(X, y), make_model().fit(X, y)
+    expected = model.predict_proba(X)
+    spoilt = X.copy()
+    spoilt[3, 0, 0] = np.nan
+    bad = [(X[:, :, :5], y * 2), (spoilt, y), (X, y[:7]), (X[:, :, :3], y * 0), (X, [["rain"], ["rain", "dog"]] * 20)]
+    for bad_X, bad_y in bad:
+        for method in (model.fit, model.partial_fit):
+            with pytest.raises(ValueError, match=r".+"):
+                method(bad_X, bad_y)
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+        assert model.n_features_in_ == 6
+        assert model.classes_.tolist() == y.columns.tolist()
+    np.testing.assert_array_equal(weights(model.partial_fit(X, y)), weights(twin.partial_fit(X, y)))
+
+
+class FailOnce(Callback):
+    def __init__(self):
+        self.armed = False
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.armed:
+            raise RuntimeError("stopped on purpose")
+
+
+def test_training_that_fails_midway_leaves_no_trace(clips):
+    X, y = clips
+    fail = FailOnce()
+    model, twin = make_model(callbacks=[fail]).fit(X, y), make_model(callbacks=[FailOnce()]).fit(X, y)
+    fail.armed = True
+    with pytest.raises(RuntimeError, match="on purpose"):
+        model.partial_fit(100 * X, y.rename(columns={"cat": "siren"}))
+    fail.armed = False
+    assert model.classes_.tolist() == y.columns.tolist()
+    np.testing.assert_array_equal(weights(model.partial_fit(X, y)), weights(twin.partial_fit(X, y)))
+    assert model.n_iter_ == 3
+
+
+def test_training_a_view_leaves_the_model_as_it_was(clips):
+    X, y = clips
+    model, twin = make_model().fit(X, y), make_model().fit(X, y)
+    view = model.with_labels(["siren", "rain"]).partial_fit(X, y)
+    assert view.classes_.tolist() == y.columns.tolist()
+    np.testing.assert_array_equal(weights(model), weights(twin))
+    np.testing.assert_array_equal(weights(model.partial_fit(X, y)), weights(twin.partial_fit(X, y)))
+
+
+def test_diverging_training_is_an_error_that_names_the_rate(clips):
+    X, y = clips
+    settings = {"lr": 1e30, "weight_decay": 1e30, "optimizer": "SGD"}
+    with pytest.raises(ValueError, match=r"Training diverged.*Lower lr=1e\+30"):
+        make_model(**settings).fit(X, y)
+    model = make_model().fit(X, y)
+    expected = model.decision_function(X)
+    with pytest.raises(ValueError, match="diverged"):
+        model.set_params(**settings).partial_fit(X, y)
+    np.testing.assert_array_equal(model.decision_function(X), expected)
+
+
+def test_early_stopping_keeps_the_best_weights(clips):
+    settings = {"lr": 0.05, "validation_fraction": 0.3, "patience": 3}
+    stopped = make_model(max_epochs=300, **settings).fit(*clips)
+    losses = [epoch["valid_loss"] for epoch in stopped.history_]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 4 < 300
+    np.testing.assert_array_equal(weights(stopped), weights(make_model(max_epochs=best + 1, **settings).fit(*clips)))
