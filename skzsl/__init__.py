@@ -5,13 +5,21 @@ import importlib
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "ScoreNormalizer": "skzsl.zero_shot",
     "ZeroRuleClassifier": "skzsl.tagging",
     "ZeroShotBilinear": "skzsl.zero_shot",
     "ZeroShotTemporalAttention": "skzsl.zero_shot",
     "indicator_frame": "skzsl.preprocessing",
     "with_labels": "skzsl.base",
 }
-__all__ = ["ZeroRuleClassifier", "ZeroShotBilinear", "ZeroShotTemporalAttention", "indicator_frame", "with_labels"]
+__all__ = [
+    "ScoreNormalizer",
+    "ZeroRuleClassifier",
+    "ZeroShotBilinear",
+    "ZeroShotTemporalAttention",
+    "indicator_frame",
+    "with_labels",
+]
 
 
 def __getattr__(name):

@@ -6,7 +6,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skzsl import ZeroRuleClassifier, ZeroShotBilinear, ZeroShotTemporalAttention
+from skzsl import ScoreNormalizer, ZeroRuleClassifier, ZeroShotBilinear, ZeroShotTemporalAttention
 from skzsl.exceptions import LabelTextWarning
 from skzsl.preprocessing import SegmentPooling, Segmentwise
 from skzsl.text import HashingEncoder
@@ -15,6 +15,8 @@ ESTIMATORS = [
     ZeroShotBilinear(HashingEncoder()),
     ZeroShotBilinear(HashingEncoder(), solver="minibatch"),
     ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30),
+    ScoreNormalizer(ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30, lr=0.01, random_state=0)),
+    ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0)),
     ZeroRuleClassifier(),
     SegmentPooling(),
     SegmentPooling("mean+max"),

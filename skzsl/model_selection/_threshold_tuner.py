@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import HasMethods, StrOptions, fit_context, num_samples, safe_indexing
+from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
 from .._indicators import check_indicators, is_indicator
 from ..base import final_estimator, with_labels
 from ._scorers import get_scorer
 from ._sweep import best_k, best_threshold, top_k
-
-_N_REFERENCE = 2000
 
 
 class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -32,11 +29,9 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         What scores the labels, such as :class:`skzsl.ZeroShotTemporalAttention`.
     metric : {"f1_micro", "f1_macro"}, default="f1_micro"
         What to maximise.
-    strategy : {"global", "standard_score", "per_label", "top_k"}, default="global"
-        "global": one threshold for all labels. "standard_score": so many standard deviations above the mean of each
-        label's scores over clips of fit, which needs no positive clip of the label and evens out how high labels score
-        as such. "per_label": one for each label with a positive held-out clip, and the global one for the others.
-        "top_k": the k best labels of every clip.
+    strategy : {"global", "per_label", "top_k"}, default="global"
+        One threshold for all labels; one for each label with a positive held-out clip, and the global one for the
+        others; or the k best labels of every clip.
     cv : splitter, int, iterable of (train, test) or "prefit", default=5
         How to hold clips out. "prefit" takes the estimator as fitted and all of X and y as held out.
     n_jobs : int or None, default=None
@@ -48,10 +43,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Fitted on all of X and y (or the one given, with "prefit", which itself stays as it was), with the threshold
         set.
     threshold_ : float or dict
-        The global threshold; in standard deviations for "standard_score"; for "per_label" that of each label, with the
-        global one under None. Not with "top_k".
-    reference_ : array
-        Up to 2000 clips of fit, over which scores are standardised; only with "standard_score".
+        The global threshold, or that of each label with the global one under None; not with "top_k".
     k_ : int
         Labels a clip; only with "top_k".
     best_score_ : float
@@ -76,7 +68,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
         "metric": [StrOptions({"f1_micro", "f1_macro"})],
-        "strategy": [StrOptions({"global", "standard_score", "per_label", "top_k"})],
+        "strategy": [StrOptions({"global", "per_label", "top_k"})],
         "cv": ["cv_object", StrOptions({"prefit"})],
         "n_jobs": [int, None],
     }
@@ -114,36 +106,19 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "skzsl.indicator_frame(y) makes it."
             )
         if isinstance(self.cv, str):
-            folds = [_held_out(self.estimator, X, y, self._sample(X))]
+            folds = [_held_out(self.estimator, X, y)]
             fitted = with_labels(self.estimator, final_estimator(self.estimator).classes_)
         else:
             folds = Parallel(n_jobs=self.n_jobs)(
-                delayed(_fit_and_hold_out)(self.estimator, X, y, train, test, self._sample(X, train))
+                delayed(_fit_and_hold_out)(self.estimator, X, y, train, test)
                 for train, test in check_cv(self.cv, y).split(X, y)
             )
             fitted = clone(self.estimator).fit(X, y)
         self._choose(folds)
-        self.reference_ = self._sample(X)
-        self.estimator_ = self._set_threshold(fitted)
-        return self
-
-    def _sample(self, X, rows=None):
-        """Clips to standardise scores over, evenly from the rows given; None where scores are taken as they are."""
-        if self.strategy != "standard_score":
-            return None
-        rows = np.arange(num_samples(X)) if rows is None else np.asarray(rows)
-        every = max(1, -(-len(rows) // _N_REFERENCE))
-        return safe_indexing(X, rows[::every])
-
-    def _set_threshold(self, fitted):
-        if self.strategy == "standard_score":
-            labels = final_estimator(fitted).classes_
-            mean, deviation = _moments(fitted, self.reference_, labels)
-            thresholds = (mean + self.threshold_ * deviation).tolist()
-            final_estimator(fitted).threshold = dict(zip(labels.tolist(), thresholds, strict=True))
-        elif self.strategy != "top_k":
+        if self.strategy != "top_k":
             final_estimator(fitted).threshold = self.threshold_
-        return fitted
+        self.estimator_ = fitted
+        return self
 
     def _choose(self, folds):
         average = self.metric.removeprefix("f1_")
@@ -244,7 +219,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _view(self, labels):
         check_is_fitted(self)
-        return self.estimator_ if labels is None else self._set_threshold(with_labels(self.estimator_, labels))
+        return self.estimator_ if labels is None else with_labels(self.estimator_, labels)
 
     @property
     def classes_(self):
@@ -269,29 +244,18 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _fit_and_hold_out(estimator, X, y, train, test, reference):
+def _fit_and_hold_out(estimator, X, y, train, test):
     fitted = clone(estimator).fit(safe_indexing(X, train), safe_indexing(y, train))
-    return _held_out(fitted, safe_indexing(X, test), safe_indexing(y, test), reference)
+    return _held_out(fitted, safe_indexing(X, test), safe_indexing(y, test))
 
 
-def _held_out(estimator, X, y, reference):
-    """Labels with a positive clip, their indicator and their scores, standardised over ``reference`` if given."""
+def _held_out(estimator, X, y):
+    """Labels with a positive clip, their indicator and their scores."""
     y = check_indicators(y, None if hasattr(y, "columns") else final_estimator(estimator).classes_)
     labels = y.labels[y.positive()]
     if not len(labels):
         raise ValueError(f"The {len(y.values)} held-out clips have no label; hold out clips that have some.")
-    scores = with_labels(estimator, labels).decision_function(X)
-    if reference is not None:
-        mean, deviation = _moments(estimator, reference, labels)
-        scores = (scores - mean) / deviation
-    return labels, y.of(labels).astype(bool), scores
-
-
-def _moments(estimator, reference, labels):
-    """Mean and standard deviation of each label's scores over the reference clips."""
-    scores = with_labels(estimator, labels).decision_function(reference).astype(np.float64)
-    deviation = scores.std(axis=0)
-    return scores.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
+    return labels, y.of(labels).astype(bool), with_labels(estimator, labels).decision_function(X)
 
 
 def _threshold_of_labels(folds):

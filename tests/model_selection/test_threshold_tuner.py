@@ -157,31 +157,3 @@ def test_folds_without_labels_are_refused(sounds, model):
     y.iloc[:80] = 0
     with pytest.raises(ValueError, match="80 held-out clips have no label"):
         ThresholdTuner(model, cv=KFold(3)).fit(X, y)
-
-
-def test_thresholds_in_standard_scores_are_tuned_and_set_for_any_label(sounds, model):
-    X, y = sounds
-    train, validation, _test = next(GreedyLabelFolds(3).rotations(X, y))
-    tuner = ThresholdTuner(model, strategy="standard_score", cv=GreedyLabelFolds(3)).fit(X, y)
-    labels = [y.columns[2], "slow wail", "fast hum"]
-    reference = tuner.decision_function(tuner.reference_, labels=labels).astype(float)
-    expected = reference.mean(axis=0) + tuner.threshold_ * reference.std(axis=0)
-    np.testing.assert_array_equal(tuner.predict(X, labels=labels), tuner.decision_function(X, labels=labels) > expected)
-    np.testing.assert_array_equal(tuner.predict(X, labels=list(y.columns)), tuner.predict(X))
-    np.testing.assert_array_equal(with_labels(tuner, labels).predict(X), tuner.predict(X, labels=labels))
-    prefit = ThresholdTuner(clone(model).fit(X[train], y.iloc[train]), strategy="standard_score", cv="prefit")
-    prefit.fit(X[validation], y.iloc[validation])
-    np.testing.assert_array_equal(prefit.reference_, X[validation])
-    assert prefit.best_score_ == pytest.approx(prefit.score(X[validation], y.iloc[validation]))
-
-
-def test_standard_scores_do_not_depend_on_the_scale_of_a_label(sounds, model):
-    """The scale of one label's text vector moves its scores; thresholds in standard scores follow."""
-    X, y = sounds
-    fitted = clone(model).set_params(alpha=0.0).fit(X, y)
-    tuner = ThresholdTuner(fitted, strategy="standard_score", cv="prefit").fit(X, y)
-    shares = tuner.predict(X).mean(axis=0)
-    scores = (fitted.decision_function(X) - fitted.decision_function(X).mean(axis=0)) / fitted.decision_function(X).std(
-        axis=0
-    )
-    np.testing.assert_allclose(shares, (scores > tuner.threshold_).mean(axis=0), atol=0.01)

@@ -1,0 +1,120 @@
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skzsl import ScoreNormalizer, ZeroShotBilinear, ZeroShotTemporalAttention, indicator_frame, with_labels
+from skzsl.model_selection import ClassDisjointKFold, GreedyLabelFolds, ThresholdTuner, get_scorer
+from skzsl.preprocessing import Segmentwise
+from skzsl.text import HashingEncoder
+
+LABELS = ["wind", "rain", "heavy rain"]
+
+
+@pytest.fixture
+def tagged(rng):
+    y = indicator_frame(
+        [[["rain"], ["rain", "dog"], ["hail", "siren"], ["wind"], ["hail"], ["dog"]][clip % 6] for clip in range(60)]
+    )
+    y["thunder"] = 0
+    return rng.normal(size=(60, 4, 8)) + (y.to_numpy() @ rng.normal(size=(6, 8)))[:, None], y
+
+
+@pytest.fixture
+def model():
+    return ZeroShotTemporalAttention(HashingEncoder(), max_epochs=2, text_sizes=(8,), audio_sizes=(8,), random_state=0)
+
+
+@pytest.mark.parametrize("norm", ["z", "t", "zt"])
+@pytest.mark.parametrize("labels", [LABELS, ["heavy rain"], None], ids=["some", "one", "those of fit"])
+def test_scores_are_normalised_as_written_out(tagged, model, norm, labels):
+    X, y = tagged
+    normalizer = ScoreNormalizer(model, norm=norm, n_cohort=25).fit(X, y)
+    plain = clone(model).fit(X, y)
+    candidates = list(y.columns) if labels is None else labels
+    cohort_labels = candidates + [label for label in plain.seen_classes_ if label not in candidates]
+    scores = plain.decision_function(X, labels=cohort_labels).astype(float)
+    np.testing.assert_array_equal(normalizer.cohort_, X[::3])
+    if norm != "t":
+        cohort = plain.decision_function(X[::3], labels=cohort_labels).astype(float)
+        scores = (scores - cohort.mean(axis=0)) / cohort.std(axis=0)
+    if norm != "z":
+        scores = np.array([(row - row.mean()) / row.std() for row in scores])
+    expected = scores[:, : len(candidates)]
+    for _ in range(2):  # the second time with what is remembered
+        np.testing.assert_allclose(normalizer.decision_function(X, labels=labels), expected, atol=2e-5)
+    np.testing.assert_array_equal(
+        normalizer.predict(X, labels=labels), normalizer.decision_function(X, labels=labels) > 2.0
+    )
+
+
+def test_shifts_of_labels_and_of_clips_disappear(tagged, model):
+    X, y = tagged
+    raw = ScoreNormalizer(model).fit(X, y)
+    shifted = pickle.loads(pickle.dumps(raw))
+    inner = shifted.estimator_.decision_function
+
+    def skewed(X, labels=None):
+        scores = inner(X, labels=labels)
+        scale = np.array([1 + len(label) for label in labels])
+        return scores * scale + 10 * scale
+
+    shifted.estimator_.decision_function = skewed
+    shifted._moments = {}
+    np.testing.assert_allclose(
+        shifted.decision_function(X, labels=LABELS), raw.decision_function(X, labels=LABELS), atol=1e-3
+    )
+
+
+def test_pipelines_searches_tuners_and_scorers_take_it(tagged, model, tmp_path):
+    X, y = tagged
+    pipeline = make_pipeline(Segmentwise(StandardScaler()), clone(model).set_params(memory=str(tmp_path)))
+    normalizer = ScoreNormalizer(pipeline)
+    grid = {"norm": ["z", "zt"], "estimator__zeroshottemporalattention__alpha": [0.0, 1.0]}
+    folds = GreedyLabelFolds(2)
+    search = GridSearchCV(normalizer, grid, cv=folds, scoring=get_scorer("zsl_auc"), error_score="raise").fit(X, y)
+    assert search.best_score_ > 0
+    tuner = ThresholdTuner(search.best_estimator_, cv=folds).fit(X, y)
+    assert tuner.predict(X, labels=LABELS).shape == (60, 3)
+    assert tuner.estimator_.threshold == tuner.threshold_
+    view = with_labels(tuner, LABELS)
+    np.testing.assert_array_equal(view.decision_function(X), tuner.decision_function(X, labels=LABELS))
+    tags = tuner.estimator_.tag(X[:2], labels=LABELS, top_k=2)
+    assert [len(found) for found in tags] == [2, 2]
+
+
+def test_one_label_a_clip_is_normalised_too(word_sounds):
+    X, y = word_sounds
+    model = ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0))
+    train, test = next(ClassDisjointKFold(4, random_state=0).split(X, y))
+    model.fit(X[train], y[train])
+    assert get_scorer("zsl_accuracy")(model, X[test], y[test]) > 0.5
+    two = with_labels(model, sorted(set(y[test]))[:2])
+    assert two.decision_function(X[test]).ndim == 1
+    assert set(two.predict(X[test])) <= set(two.classes_)
+
+
+def test_scores_that_never_vary_stay_finite(tagged, model):
+    X, y = tagged
+    normalizer = ScoreNormalizer(model).fit(np.zeros_like(X), y)
+    assert np.isfinite(normalizer.decision_function(X[:3] * 0, labels=["wind"])).all()
+
+
+def test_bad_parameters_are_refused(tagged, model):
+    X, y = tagged
+    for wrong in ({"norm": "s"}, {"n_cohort": 1}, {"threshold": "high"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            ScoreNormalizer(model, **wrong).fit(X, y)
+
+
+def test_parameters_that_act_after_training_may_change(tagged, model):
+    X, y = tagged
+    normalizer = ScoreNormalizer(model).fit(X, y)
+    normalizer.decision_function(X, labels=LABELS)
+    normalizer.estimator_.set_params(alpha=0.0)
+    expected = ScoreNormalizer(clone(model).set_params(alpha=0.0)).fit(X, y).decision_function(X, labels=LABELS)
+    np.testing.assert_allclose(normalizer.decision_function(X, labels=LABELS), expected, atol=1e-6)
