@@ -2,7 +2,8 @@
 
 Of the 72 labels 48 are trained, 12 choose the threshold and 12 are unseen, drawn anew for each seed. Clips hold 1-4
 overlapping events of labels of one of these groups. Localisation: AUC of the attention weights of each (clip, label)
-that is true against the segments that its event fills by more than half, averaged over pairs that have segments of both kinds.
+that is true against the segments that its event fills by more than half, averaged over pairs that have segments of both
+kinds.
 """
 
 import inspect
