@@ -70,9 +70,6 @@ def audio_pipeline(model):
 def recipe(texts, n_labels, seed, **settings):
     """The model of the benchmark in its Pipeline, with normalised scores."""
     defaults = {
-        "audio_sizes": (128,),
-        "text_sizes": (128,),
-        "dropout": 0.3,
         "standardize": False,
         "optimizer": partial(torch.optim.SGD, momentum=0.9),
         "lr": 0.03,

@@ -28,7 +28,15 @@ SEEDS = (0, 1, 2)
 ALPHAS = np.linspace(0.0, 1.0, 6).round(1).tolist()
 COLUMNS = ("micro F1", "macro F1", "mAP", "AUC")
 UNIFORM = {"alpha": 0.0, "train_on": "fused"}
-PAPER = {"optimizer": "SGD", "lr": 0.01, "max_epochs": 10, "standardize": False}
+PAPER = {
+    "optimizer": "SGD",
+    "lr": 0.01,
+    "max_epochs": 10,
+    "batch_size": 32,
+    "text_sizes": (512, 128),
+    "dropout": 0.0,
+    "standardize": False,
+}
 
 
 def f1(y_true, y_pred):

@@ -22,7 +22,14 @@ UNSEEN = ["fast hum", "medium buzz", "slow beep"]
 
 
 def make_model(**parameters):
-    defaults = {"audio_sizes": (16,), "text_sizes": (32, 16), "lr": 0.01, "random_state": 0, "device": "cpu"}
+    defaults = {
+        "audio_sizes": (16,),
+        "text_sizes": (32, 16),
+        "lr": 0.01,
+        "dropout": 0.0,
+        "random_state": 0,
+        "device": "cpu",
+    }
     return ZeroShotTemporalAttention(HashingEncoder(64), **{**defaults, **parameters})
 
 

@@ -12,7 +12,14 @@ from skzsl.text import HashingEncoder, WordAverage
 
 
 def make_model(**parameters):
-    defaults = {"audio_sizes": (8,), "text_sizes": (12, 8), "max_epochs": 2, "lr": 0.01, "random_state": 0}
+    defaults = {
+        "audio_sizes": (8,),
+        "text_sizes": (12, 8),
+        "max_epochs": 2,
+        "lr": 0.01,
+        "dropout": 0.0,
+        "random_state": 0,
+    }
     return ZeroShotTemporalAttention(HashingEncoder(16), device="cpu", **{**defaults, **parameters})
 
 
@@ -312,3 +319,11 @@ def test_early_stopping_keeps_the_best_weights(clips):
     best = int(np.argmin(losses))
     assert len(losses) == best + 4 < 300
     np.testing.assert_array_equal(weights(stopped), weights(make_model(max_epochs=best + 1, **settings).fit(*clips)))
+
+
+def test_dropout_acts_in_training_only_and_repeats_with_the_seed(rng):
+    X, y = random_clips(rng)
+    plain, dropped, again = (make_model(dropout=share).fit(X, y) for share in (0.0, 0.5, 0.5))
+    assert np.abs(plain.decision_function(X) - dropped.decision_function(X)).max() > 1e-3
+    np.testing.assert_array_equal(dropped.decision_function(X), again.decision_function(X))
+    np.testing.assert_array_equal(dropped.decision_function(X), dropped.decision_function(X))
