@@ -18,6 +18,7 @@ def make_model(**parameters):
         "max_epochs": 2,
         "lr": 0.01,
         "dropout": 0.0,
+        "batch_size": 32,
         "random_state": 0,
     }
     return ZeroShotTemporalAttention(HashingEncoder(16), device="cpu", **{**defaults, **parameters})
