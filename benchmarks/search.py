@@ -1,7 +1,8 @@
 """A grid search over 20 thresholds with ``memory`` against one fit a fold.
 
-AudioSet, the 365 labels of the zero-shot protocol, three greedy label folds: two train, one is scored. The model has its
-default settings. ThresholdTuner is shown beside them: it finds the best of all thresholds, and fits once more on all clips.
+AudioSet, the 365 labels of the zero-shot protocol, three greedy label folds: two train, one is scored. The model has
+its default settings. ThresholdTuner is shown beside them: it finds the best of all thresholds, and fits once more on
+all clips.
 """
 
 import inspect
@@ -66,13 +67,15 @@ def main():
         *(inspect.getmodule(part) for part in (ZeroShotTemporalAttention, skzsl.nets.EmbeddingNet)), measure
     )
     found = results.get("audioset", lambda: measure(arguments.data), code)
-    rows = [
-        [f"three fits, one a fold, {found['fits'] / 3:.1f} s each", f"{found['fits']:.1f}", "1", "-"],
-        [f"GridSearchCV over {N_THRESHOLDS} thresholds, memory", f"{found['search']:.1f}"]
-        + [f"{found['search'] / found['fits']:.2f}", f"{found['search F1']:.4f}"],
-        ["ThresholdTuner, all thresholds, and the fit on all clips", f"{found['tuner']:.1f}"]
-        + [f"{found['tuner'] / found['fits']:.2f}", f"{found['tuner F1']:.4f}"],
-    ]
+    titles = {
+        "fits": f"three fits, one a fold, {found['fits'] / 3:.1f} s each",
+        "search": f"GridSearchCV over {N_THRESHOLDS} thresholds, memory",
+        "tuner": "ThresholdTuner, all thresholds, and the fit on all clips",
+    }
+    rows = []
+    for side, title in titles.items():
+        f1 = f"{found[f'{side} F1']:.4f}" if side != "fits" else "-"
+        rows.append([title, f"{found[side]:.1f}", f"{found[side] / found['fits']:.2f}", f1])
     print_table("Choosing a threshold", ["", "seconds", "x fits", "mean micro F1 of held-out labels"], rows)
 
 

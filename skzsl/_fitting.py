@@ -29,12 +29,20 @@ def fit_remembered(estimator, X, y, post_fit):
     """
     defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
-    attributes = check_memory(estimator.memory).cache(_fitted_attributes)(plain, X, y, version("skzsl"))
+    attributes = check_memory(estimator.memory).cache(_fitted_attributes)(_Unprinted(plain), X, y, version("skzsl"))
     vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
     vars(estimator).update(attributes)
     return estimator
 
 
-def _fitted_attributes(estimator, X, y, of_version):
+class _Unprinted:
+    """An estimator without its representation, which joblib stores and which tables of vectors make slow."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+
+def _fitted_attributes(unprinted, X, y, of_version):
+    estimator = unprinted.estimator
     parameters = estimator.get_params(deep=False)
     return {name: value for name, value in vars(estimator.fit(X, y)).items() if name not in parameters}
