@@ -11,6 +11,7 @@ import time
 
 import audioset
 import numpy as np
+import pandas as pd
 from common import Results, fingerprint, parser, print_table
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -36,7 +37,7 @@ def measure(folder, repeats=3):
     X, y, _, texts = audioset.load(folder)
     y = y[audioset.leaf_labels(folder, y)]
     folds = list(GreedyLabelFolds().split(X, y))
-    model = ZeroShotTemporalAttention(audioset.centred(texts["name"]), random_state=0)
+    model = ZeroShotTemporalAttention(audioset.centred(pd.DataFrame(texts["name"]).T), random_state=0)
     clone(model).set_params(max_epochs=1).fit(X[:1000], y[:1000])  # imports
     grid = {"threshold": np.linspace(0.5, 10.0, N_THRESHOLDS).tolist()}
     seconds = {"fits": [], "search": [], "tuner": []}

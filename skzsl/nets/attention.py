@@ -73,7 +73,7 @@ class TemporalAttentionModule(nn.Module):
         projected = self.audio(segments)
         if alpha == 0:
             return _mean(projected, mask) @ labels.T
-        attended = attend(projected @ labels.T, mask)
+        attended = _Attend.apply(_compatibilities(projected, mask, labels))
         if alpha == 1:
             return attended
         average = self.audio(_mean(segments, mask)) if project_mean else _mean(projected, mask)
@@ -81,25 +81,28 @@ class TemporalAttentionModule(nn.Module):
 
     def attention(self, segments: Tensor, mask: Tensor, vectors: Tensor) -> Tensor:
         """Weights (n, C, T) that each label gives to the segments."""
-        compatibilities = self.audio(self._prepare(segments, mask)) @ self.text(vectors).T
-        return _weights(compatibilities, mask).transpose(1, 2)
+        projected = self.audio(self._prepare(segments, mask))
+        return torch.softmax(_compatibilities(projected, mask, self.text(vectors)), dim=1).transpose(1, 2)
 
     def _prepare(self, segments, mask):
         """Standardise the segments and zero the absent: they may be NaN, which spreads through products with zero."""
-        return ((segments - self.shift) / self.scale).masked_fill(~mask[:, :, None], 0.0)
+        return (segments - self.shift).div_(self.scale).masked_fill_(~mask[:, :, None], 0.0)
+
+
+_ABSENT = -1e9  # has weight zero, and unlike infinity may be multiplied by it
 
 
 def attend(compatibilities: Tensor, mask: Tensor) -> Tensor:
     """Mean over segments weighted by their softmax: (n, T, C) and the mask (n, T) to (n, C)."""
-    return _Attend.apply(compatibilities, mask)
+    return _Attend.apply(compatibilities.masked_fill(~mask[:, :, None], _ABSENT))
 
 
 class _Attend(torch.autograd.Function):
     """The gradient by c_t is ``w_t (1 + c_t - attended)``; written out, it needs one pass."""
 
     @staticmethod
-    def forward(ctx, compatibilities, mask):
-        weights = _weights(compatibilities, mask)
+    def forward(ctx, compatibilities):
+        weights = torch.softmax(compatibilities, dim=1)
         attended = (weights * compatibilities).sum(dim=1)
         ctx.save_for_backward(compatibilities, weights, attended)
         return attended
@@ -108,11 +111,13 @@ class _Attend(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         compatibilities, weights, attended = ctx.saved_tensors
-        return (compatibilities - (attended - 1.0)[:, None]).mul_(weights).mul_(gradient[:, None]), None
+        return (compatibilities - (attended - 1.0)[:, None]).mul_(weights).mul_(gradient[:, None])
 
 
-def _weights(compatibilities, mask):
-    return torch.softmax(compatibilities.masked_fill(~mask[:, :, None], -torch.inf), dim=1)
+def _compatibilities(projected, mask, labels):
+    """Dot products (n, T, C), those of absent segments shifted in the same pass over them."""
+    shift = torch.where(mask, 0.0, _ABSENT).to(projected.dtype).reshape(-1, 1)
+    return torch.addmm(shift, projected.flatten(0, 1), labels.T).unflatten(0, mask.shape)
 
 
 def _mean(values, mask):
