@@ -22,7 +22,11 @@ docs: .venv/.docs
 bench: .venv/.bench
 	$(BIN)/python benchmarks/esc50.py
 	$(BIN)/python benchmarks/speed_bilinear.py
+	$(BIN)/python benchmarks/audioset_zero_shot.py
+	$(BIN)/python benchmarks/soundscapes.py
+	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/speed_metrics.py
+	$(BIN)/python benchmarks/speed_ranking_loss.py
 
 .venv/.python:
 	$(PYTHON) -m venv .venv

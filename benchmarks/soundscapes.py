@@ -46,7 +46,7 @@ def measure(seed):
     zero = ZeroRuleClassifier().fit(new.X, new.y).predict(new.X)
     found = {"zero rule (oracle)": {name: metric(new.y, zero) for name, metric in F1.items()}}
     for name, settings in MODELS.items():
-        model = ZeroShotTemporalAttention(random_state=seed, **settings).fit(train.X, train.y)
+        model = ZeroShotTemporalAttention(max_epochs=40, random_state=seed, **settings).fit(train.X, train.y)
         tuner = ThresholdTuner(model, cv="prefit").fit(tune.X, tune.y)
         scores, predicted = model.decision_function(new.X, labels=unseen), tuner.predict(new.X, labels=unseen)
         found[name] = {
