@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
@@ -13,7 +14,17 @@ from .._compat import safe_indexing
 from .._indicators import Indicators, check_indicators, is_indicator
 from .._labels import label_array
 from ..base import final_estimator, with_labels
-from ..metrics import d_prime, lwlrap, mean_average_precision, mean_roc_auc, multilabel_f1, per_label_accuracy
+from ..metrics import (
+    d_prime,
+    f1_at_k,
+    lwlrap,
+    mean_average_precision,
+    mean_roc_auc,
+    multilabel_f1,
+    per_label_accuracy,
+    precision_at_k,
+    recall_at_k,
+)
 
 
 class _Metric(NamedTuple):
@@ -31,11 +42,9 @@ _METRICS = {
     "d_prime": _Metric(d_prime, "scores"),
     "lwlrap": _Metric(lwlrap, "scores"),
 }
-_NAMED = {
-    **{metric: (metric, "test") for metric in _METRICS if metric != "accuracy"},
-    **{f"zsl_{metric}": (metric, "unseen") for metric in _METRICS},
-    **{f"gzsl_{metric}": (metric, "all") for metric in _METRICS},
-}
+_AT_K = {"f1": f1_at_k, "precision": precision_at_k, "recall": recall_at_k}
+_KNOWN = sorted([*_METRICS, *(f"{metric}_at_K" for metric in _AT_K)])
+_CANDIDATES = {"": "test", "zsl_": "unseen", "gzsl_": "all"}
 _TAKES = {"predict": "predictions", "decision_function": "scores"}
 
 
@@ -45,8 +54,9 @@ def zero_shot_scorer(metric="accuracy", candidates="unseen", response_method="pr
     Parameters
     ----------
     metric : str or callable, default="accuracy"
-        "accuracy" or "per_label_accuracy" for one label a clip; "f1_micro", "f1_macro", "map", "auc", "d_prime" or
-        "lwlrap" for any y; or a function of (y_true, y_pred): labels, or indicators for multi-label y.
+        "accuracy" or "per_label_accuracy" for one label a clip; "f1_micro", "f1_macro", "map", "auc", "d_prime",
+        "lwlrap", "f1_at_3", "precision_at_3" or "recall_at_3" (any K) for any y; or a function of (y_true, y_pred):
+        labels, or indicators for multi-label y.
     candidates : {"unseen", "test", "all"} or list of labels, default="unseen"
         "unseen": the labels with a clip in y that the estimator was not trained on; clips of seen labels are left out
         if clips have one label, and are negatives if they may have several. "test": the labels with a clip in y, seen
@@ -111,18 +121,31 @@ def get_scorer(name):
     >>> get_scorer("zsl_map")
     zero_shot_scorer(metric='map', candidates='unseen')
     """
-    if name in _NAMED:
-        return zero_shot_scorer(*_NAMED[name])
+    prefix = next(prefix for prefix in ("gzsl_", "zsl_", "") if str(name).startswith(prefix))
+    metric = str(name).removeprefix(prefix)
+    if _find(metric) is not None and name != "accuracy":
+        return zero_shot_scorer(metric, _CANDIDATES[prefix])
     try:
         return sklearn_scorer(name)
     except ValueError as error:
-        raise ValueError(f"{name!r} is neither one of {sorted(_NAMED)} nor a scorer of scikit-learn.") from error
+        raise ValueError(
+            f"{name!r} is neither one of {_KNOWN}, which may begin with 'zsl_' or 'gzsl_', nor a scorer of "
+            "scikit-learn."
+        ) from error
+
+
+def _find(metric):
+    """The metric of a name, or None."""
+    at_k = re.fullmatch(r"(\w+)_at_([1-9]\d*)", metric)
+    if at_k and at_k[1] in _AT_K:
+        return _Metric(partial(_AT_K[at_k[1]], k=int(at_k[2])), "scores")
+    return _METRICS.get(metric)
 
 
 class _ZeroShotScorer:
     def __init__(self, metric, candidates, response_method):
-        if not callable(metric) and not (isinstance(metric, str) and metric in _METRICS):
-            raise ValueError(f"metric={metric!r}; pass one of {sorted(_METRICS)} or a function of (y_true, y_pred).")
+        if not callable(metric) and not (isinstance(metric, str) and _find(metric)):
+            raise ValueError(f"metric={metric!r}; pass one of {_KNOWN} or a function of (y_true, y_pred).")
         named = isinstance(candidates, str) and candidates in {"unseen", "test", "all"}
         if not named and (isinstance(candidates, str) or not isinstance(candidates, Collection)):
             raise ValueError(f"candidates={candidates!r}; pass 'unseen', 'test', 'all' or a list of labels.")
@@ -181,7 +204,7 @@ class _ZeroShotScorer:
         if callable(self.metric):
             takes = _TAKES[self.response_method]
             return self.metric, "labels" if takes == "predictions" and not multilabel else takes
-        metric = _METRICS[self.metric]
+        metric = _find(self.metric)
         if metric.takes == "labels" and multilabel:
             raise ValueError(f"metric={self.metric!r} takes one label a clip; pass 'f1_micro', 'map' or another.")
         return metric

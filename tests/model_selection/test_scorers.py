@@ -12,7 +12,16 @@ from sklearn.preprocessing import StandardScaler
 
 from skzsl import ZeroShotBilinear, ZeroShotTemporalAttention
 from skzsl.exceptions import UndefinedLabelWarning
-from skzsl.metrics import d_prime, f1_at_k, lwlrap, mean_average_precision, mean_roc_auc, multilabel_f1
+from skzsl.metrics import (
+    d_prime,
+    f1_at_k,
+    lwlrap,
+    mean_average_precision,
+    mean_roc_auc,
+    multilabel_f1,
+    precision_at_k,
+    recall_at_k,
+)
 from skzsl.model_selection import ClassDisjointKFold, FewShotKFold, get_scorer, zero_shot_scorer
 from skzsl.text import HashingEncoder, Prompts
 
@@ -138,6 +147,9 @@ def tagged(rng):
 
 
 METRICS = {
+    "f1_at_2": lambda y_true, scores: f1_at_k(y_true, scores, k=2),
+    "precision_at_1": lambda y_true, scores: precision_at_k(y_true, scores, k=1),
+    "recall_at_2": lambda y_true, scores: recall_at_k(y_true, scores, k=2),
     "map": mean_average_precision,
     "auc": mean_roc_auc,
     "d_prime": d_prime,
