@@ -14,7 +14,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import Interval
-from ._indicators import check_indicators
+from ._indicators import check_indicators, is_indicator
 from ._labels import check_candidates, label_array
 from ._thresholds import label_thresholds
 from .exceptions import CandidateWarning
@@ -204,7 +204,9 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
 
     def _match(self, y, labels):
         """Bring the columns of y and the candidates into one order."""
-        if not hasattr(y, "columns") and np.ndim(y) != 2:
+        if labels is None and self.classes_ is not self._labels_of_fit:
+            labels = self.classes_  # a view
+        if not is_indicator(y) and np.ndim(y) != 2:
             raise ValueError("This model was fitted on several labels a clip; pass y as an indicator (n, n_labels).")
         if labels is None and not hasattr(y, "columns"):
             return check_indicators(y, self.classes_).values, None
@@ -213,6 +215,13 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
             return y.values, y.labels
         labels = check_candidates(labels, self.classes_)
         y = check_indicators(y, None if hasattr(y, "columns") else labels)
+        missing = sorted(set(y.labels[y.positive()].tolist()).difference(labels.tolist()), key=str)
+        if missing:
+            warnings.warn(
+                f"Labels {missing[:5]} of y are not among the candidates and are left out; pass them in labels too.",
+                CandidateWarning,
+                stacklevel=3,
+            )
         return y.of(labels), labels
 
     def _probabilities(self, scores, candidates):

@@ -66,7 +66,10 @@ def check_indicators(y, labels=None) -> Indicators:
     names = list(y.columns) if named else range(values.shape[1]) if labels is None else labels
     names = label_array(np.asarray(names) if isinstance(names, range) else names, "the labels of y")
     if len(names) != values.shape[1]:
-        raise ValueError(f"There are {len(names)} labels for the {values.shape[1]} columns of y; name each column.")
+        raise ValueError(
+            f"There are {len(names)} labels for the {values.shape[1]} columns of y; pass a DataFrame, or name each "
+            "column."
+        )
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) < len(names):
         raise ValueError(f"The labels of y have duplicates: {unique[counts > 1].tolist()}; name each column once.")

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 from sklearn.metrics import accuracy_score, get_scorer
 
-from skzsl import ZeroShotTemporalAttention, with_labels
+from skzsl import ZeroShotTemporalAttention, indicator_frame, with_labels
 from skzsl._thresholds import label_thresholds
+from skzsl.exceptions import CandidateWarning
 from skzsl.text import HashingEncoder
 
 NAMES = ["rain", "dog", "wind", "cat"]
@@ -314,3 +315,14 @@ def test_parameters_that_act_after_training_are_checked_where_they_act(model, cl
 def test_shares_of_attention_outside_their_range_are_refused_where_they_act(model, clips):
     with pytest.raises(ValueError, match="alpha"):
         model.set_params(alpha=2.0).predict(clips[0])
+
+
+def test_views_are_scored_on_their_own_candidates(rng):
+    X, y = rng.normal(size=(30, 4)), indicator_frame([["rain"], ["dog", "rain"], ["wind"]] * 10)
+    model = ZeroShotTemporalAttention(HashingEncoder(), threshold=0.0, random_state=0).fit(X, y)
+    with pytest.warns(CandidateWarning, match="'wind'"):
+        expected = model.score(X, y, labels=["dog", "rain"])
+    with pytest.warns(CandidateWarning, match="left out"):
+        assert model.with_labels(["dog", "rain"]).score(X, y) == expected
+    with pytest.raises(ValueError, match="indicator_frame"):
+        model.score(X, [["rain"], ["dog", "rain"], ["wind"]] * 10)

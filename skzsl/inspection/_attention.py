@@ -54,7 +54,7 @@ class AttentionDisplay:
         Parameters
         ----------
         estimator : estimator with ``attention``, Pipeline that ends in one, or search over either
-            A fitted model.
+            A fitted model; ScoreNormalizer and ThresholdTuner are looked into.
         clip : array of shape (T, d)
             Segments of one clip.
         labels : list of str or None, default=None
@@ -84,6 +84,8 @@ class AttentionDisplay:
         if clip.ndim != 2:
             raise ValueError(f"clip has shape {clip.shape}; pass the segments of one clip, (T, d), such as X[0].")
         model, clips = unwrap(estimator, clip[None])
+        while not hasattr(model, "attention") and hasattr(model, "estimator_"):
+            model, clips = unwrap(model.estimator_, clips)
         if not hasattr(model, "attention"):
             raise TypeError(f"{type(model).__name__} has no attention; pass a model such as ZeroShotTemporalAttention.")
         if labels is None and spans:

@@ -11,7 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
 from .._indicators import check_indicators, is_indicator
+from .._views import unwrap
 from ..base import final_estimator, with_labels
+from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
 from ._sweep import best_k, best_threshold, top_k
 
@@ -32,8 +34,10 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     strategy : {"global", "per_label", "top_k"}, default="global"
         One threshold for all labels; one for each label with a positive held-out clip, and the global one for the
         others; or the k best labels of every clip.
-    cv : splitter, int, iterable of (train, test) or "prefit", default=5
-        How to hold clips out. "prefit" takes the estimator as fitted and all of X and y as held out.
+    cv : splitter, int, iterable of (train, test), "prefit" or None, default=None
+        How to hold clips out; None is ``GreedyLabelFolds(3)``, for labels that are unseen. An integer is a KFold, for
+        labels that are seen. "prefit" takes the estimator as fitted and X and y as held out; give y the columns that
+        count.
     n_jobs : int or None, default=None
         Folds fitted at the same time.
 
@@ -69,11 +73,11 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         "estimator": [HasMethods(["fit", "predict"])],
         "metric": [StrOptions({"f1_micro", "f1_macro"})],
         "strategy": [StrOptions({"global", "per_label", "top_k"})],
-        "cv": ["cv_object", StrOptions({"prefit"})],
+        "cv": ["cv_object", StrOptions({"prefit"}), None],
         "n_jobs": [int, None],
     }
 
-    def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=5, n_jobs=None):
+    def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=None, n_jobs=None):
         self.estimator = estimator
         self.metric = metric
         self.strategy = strategy
@@ -111,7 +115,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         else:
             folds = Parallel(n_jobs=self.n_jobs)(
                 delayed(_fit_and_hold_out)(self.estimator, X, y, train, test)
-                for train, test in check_cv(self.cv, y).split(X, y)
+                for train, test in check_cv(GreedyLabelFolds() if self.cv is None else self.cv, y).split(X, y)
             )
             fitted = clone(self.estimator).fit(X, y)
         self._choose(folds)
@@ -153,7 +157,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return top_k(view.decision_function(X), self.k_).astype(final_estimator(view)._indicator_dtype)
 
     def predict_proba(self, X, labels=None):
-        """Probabilities by ``estimator_``, .5 at the threshold.
+        """Probabilities by ``estimator_``, .5 at the threshold (with "top_k" at that of the estimator).
 
         Parameters
         ----------
@@ -183,6 +187,26 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         scores : ndarray of shape (n, n_labels)
         """
         return self._view(labels).decision_function(X)
+
+    def tag(self, X, labels=None, top_k=None):
+        """List the labels of every clip for people to read.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+        top_k : int or None, default=None
+            How many labels to list. None lists those that ``predict`` gives.
+
+        Returns
+        -------
+        tags : list of lists of (label, probability)
+            Best first.
+        """
+        model, X = unwrap(self._view(labels), X)
+        return model.tag(X, top_k=self.k_ if top_k is None and self.strategy == "top_k" else top_k)
 
     def score(self, X, y):
         """Compute ``metric`` over the labels with a clip in y.

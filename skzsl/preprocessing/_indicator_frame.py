@@ -11,7 +11,7 @@ def indicator_frame(label_lists, labels=None):
     Parameters
     ----------
     label_lists : list of lists of str
-        The labels of each clip, in any order; a clip may have none.
+        The labels of each clip, in any order; a clip may have none. A Series keeps its index.
     labels : list of str or None, default=None
         The columns. None takes all labels that occur, sorted. A column without a positive clip is an unseen label.
 
@@ -36,6 +36,7 @@ def indicator_frame(label_lists, labels=None):
     """
     import pandas as pd
 
+    index = getattr(label_lists, "index", None)  # of a Series; a list has a method of that name
     label_lists = list(label_lists)
     for clip, given in enumerate(label_lists):
         if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
@@ -55,4 +56,4 @@ def indicator_frame(label_lists, labels=None):
             if label not in position:
                 raise ValueError(f"Label {label!r} of clip {clip} is not in labels; add it.")
             values[clip, position[label]] = 1
-    return pd.DataFrame(values, columns=columns)
+    return pd.DataFrame(values, columns=columns, index=None if callable(index) else index)

@@ -4,7 +4,7 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skzsl import ZeroShotBilinear, ZeroShotTemporalAttention
+from skzsl import ScoreNormalizer, ZeroShotBilinear, ZeroShotTemporalAttention
 from skzsl.inspection import AttentionDisplay
 from skzsl.preprocessing import Segmentwise
 from skzsl.text import HashingEncoder
@@ -58,3 +58,11 @@ def test_what_has_no_attention_is_refused(fitted):
     bilinear = ZeroShotBilinear(HashingEncoder()).fit(X, ["rain", "dog"] * 3)
     with pytest.raises(TypeError, match="ZeroShotBilinear has no attention"):
         AttentionDisplay.from_estimator(bilinear, X[0])
+
+
+def test_normalisers_are_looked_into(fitted):
+    pipeline, X = fitted
+    normalizer = ScoreNormalizer(pipeline).fit(X, ["rain", "dog"] * 3)
+    display = AttentionDisplay.from_estimator(normalizer, X[0], ["wind"])
+    direct = AttentionDisplay.from_estimator(normalizer.estimator_, X[0], ["wind"])
+    np.testing.assert_array_equal(display.weights, direct.weights)

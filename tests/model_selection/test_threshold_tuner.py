@@ -157,3 +157,22 @@ def test_folds_without_labels_are_refused(sounds, model):
     y.iloc[:80] = 0
     with pytest.raises(ValueError, match="80 held-out clips have no label"):
         ThresholdTuner(model, cv=KFold(3)).fit(X, y)
+
+
+def test_the_default_folds_hold_labels_out(sounds, model):
+    X, y = sounds
+    assert (
+        ThresholdTuner(model).fit(X, y).threshold_ == ThresholdTuner(model, cv=GreedyLabelFolds(3)).fit(X, y).threshold_
+    )
+
+
+def test_tuned_models_tag_clips(sounds, model):
+    X, y = sounds
+    pipeline = make_pipeline(model)
+    labels = ["slow wail", *y.columns[:4]]
+    tuner = ThresholdTuner(pipeline).fit(X, y)
+    predicted = tuner.predict(X, labels=labels)
+    assert [len(tags) for tags in tuner.tag(X, labels=labels)] == predicted.sum(axis=1).tolist()
+    best = ThresholdTuner(pipeline, strategy="top_k").fit(X, y)
+    assert {len(tags) for tags in best.tag(X)} == {best.k_}
+    assert {len(tags) for tags in best.tag(X, top_k=1)} == {1}

@@ -65,3 +65,11 @@ def test_frames_with_any_index_are_read_row_by_row():
 def test_what_is_no_list_of_labels_is_named(label_lists, labels, message):
     with pytest.raises(ValueError, match=message):
         indicator_frame(label_lists, labels)
+
+
+def test_a_series_keeps_its_index():
+    lists = pd.Series([["rain"], [], ["rain", "dog"]], index=[7, 3, 5])
+    frame = indicator_frame(lists)
+    assert frame.index.tolist() == [7, 3, 5]
+    assert frame.loc[5].tolist() == [1, 1]
+    assert indicator_frame([["rain"]]).index.tolist() == [0]
