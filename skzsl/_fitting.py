@@ -6,6 +6,7 @@ import inspect
 from contextlib import contextmanager
 from importlib.metadata import version
 
+import joblib
 from sklearn.base import clone
 from sklearn.utils.validation import check_memory
 
@@ -29,20 +30,15 @@ def fit_remembered(estimator, X, y, post_fit):
     """
     defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
-    attributes = check_memory(estimator.memory).cache(_fitted_attributes)(_Unprinted(plain), X, y, version("skzsl"))
+    # Hashed here, since joblib would hash more slowly and keep what is printed of tables of vectors.
+    key = joblib.hash((version("skzsl"), plain, X, y), hash_name="sha1")
+    remembered = check_memory(estimator.memory).cache(_fitted_attributes, ignore=["estimator", "X", "y"])
+    attributes = remembered(key, plain, X, y)
     vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
     vars(estimator).update(attributes)
     return estimator
 
 
-class _Unprinted:
-    """An estimator without its representation, which joblib stores and which tables of vectors make slow."""
-
-    def __init__(self, estimator):
-        self.estimator = estimator
-
-
-def _fitted_attributes(unprinted, X, y, of_version):
-    estimator = unprinted.estimator
+def _fitted_attributes(key, estimator, X, y):
     parameters = estimator.get_params(deep=False)
     return {name: value for name, value in vars(estimator.fit(X, y)).items() if name not in parameters}
