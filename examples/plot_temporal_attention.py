@@ -1,7 +1,7 @@
 """
-==========================================
+===========================================
 Several sounds a clip, and when each sounds
-==========================================
+===========================================
 
 Clips hold up to four overlapping sounds, and training is told which, not when.
 :class:`~skzsl.ZeroShotTemporalAttention` learns from that to tag labels that it was never trained on, and its
