@@ -102,8 +102,8 @@ def get_scorer(name):
     ----------
     name : str
         A metric of :func:`zero_shot_scorer`: on its own ("map", "f1_macro", ...) over the labels with a clip in y, with
-        the prefix ``zsl_`` over the unseen ones ("zsl_accuracy", "zsl_map", ...), with ``gzsl_`` over all. Any other name
-        is scikit-learn's, and so is "accuracy".
+        the prefix ``zsl_`` over the unseen ones ("zsl_accuracy", "zsl_map", ...), with ``gzsl_`` over all. Any other
+        name is scikit-learn's, and so is "accuracy".
 
     Returns
     -------
