@@ -206,6 +206,7 @@ def greedy_table(results, code, rotations):
         for r, parts in enumerate(rotations.parts)
     ]
     table.append(["ESZSL, closed form, the recipe's texts", *mean_and_spread(closed)])
+    figures = {}
     for name in rows(rotations.texts, 2, 0):
         found = []
         for rotation, parts in enumerate(rotations.parts):
@@ -213,7 +214,10 @@ def greedy_table(results, code, rotations):
                 estimator, alphas = rows(rotations.texts, parts[0][1].shape[1], seed)[name]
                 key = f"{name}, rotation {rotation}, seed {seed}"
                 found.append(results.get(key, lambda e=estimator, p=parts, a=alphas: run(e, p, a), code))
-        table.append([name, *mean_and_spread([each["figures"] for each in found])])
+        figures[name] = np.array([each["figures"] for each in found])
+        table.append([name, *mean_and_spread(figures[name])])
+    above = (figures["recipe: attention"] > figures["recipe: uniform"]).sum(axis=0)
+    print(f"runs of {len(found)} in which attention is above uniform:", dict(zip(COLUMNS, above.tolist(), strict=True)))
     bound = [
         results.get(f"supervised, rotation {r}", lambda p=parts: supervised(p, rotations.texts, 0), code)
         for r, parts in enumerate(rotations.parts)

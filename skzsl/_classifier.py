@@ -14,7 +14,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import Interval
-from ._indicators import check_indicators, is_indicator
+from ._indicators import check_indicators, is_indicator, named_indicators
 from ._labels import check_candidates, label_array
 from ._thresholds import label_thresholds
 from .exceptions import CandidateWarning
@@ -214,7 +214,7 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
             y = check_indicators(y)
             return y.values, y.labels
         labels = check_candidates(labels, self.classes_)
-        y = check_indicators(y, None if hasattr(y, "columns") else labels)
+        y = named_indicators(y, labels)
         missing = sorted(set(y.labels[y.positive()].tolist()).difference(labels.tolist()), key=str)
         if missing:
             warnings.warn(

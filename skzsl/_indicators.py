@@ -76,6 +76,11 @@ def check_indicators(y, labels=None) -> Indicators:
     return Indicators(_check_values(values, names), names)
 
 
+def named_indicators(y, labels) -> Indicators:
+    """Check multi-label y: a DataFrame by its own names, an array as columns of ``labels``."""
+    return check_indicators(y, None if hasattr(y, "columns") else labels)
+
+
 def encode_indicators(y, n_clips: int, *, labels=None, seen=None, classes=None) -> Targets:
     """Encode multi-label y: ``codes`` is the indicator (n, S) of the seen labels.
 

@@ -168,10 +168,5 @@ class EpochTraining:
         self.n_iter_ = len(self.history_)
 
 
-def numpy_of(parameter) -> np.ndarray:
-    """A torch parameter as an array of its own."""
-    return parameter.detach().cpu().numpy().copy()
-
-
 def _comparable(setting):
     return tuple(setting) if isinstance(setting, list | np.ndarray) else setting

@@ -100,7 +100,8 @@ class ZeroShotClassifier(EmbeddingClassifier):
                 f"y of shape {np.shape(y)} has several labels a clip; {type(self).__name__} takes one label a clip: "
                 f"pass y of shape ({n_clips},) or use ZeroShotTemporalAttention."
             )
-        self._indicator_dtype = np.asarray(y).dtype if np.asarray(y).dtype.kind in "biuf" else np.dtype(int)
+        dtype = np.asarray(y).dtype
+        self._indicator_dtype = dtype if dtype.kind in "biuf" else np.dtype(int)
         return encode_indicators(y, n_clips, labels=None if named else self.label_texts, **known)
 
     def _keep(self, targets):

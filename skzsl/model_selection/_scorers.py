@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.metrics import get_scorer as sklearn_scorer
 
 from .._compat import safe_indexing
-from .._indicators import Indicators, check_indicators, is_indicator
+from .._indicators import Indicators, is_indicator, named_indicators
 from .._labels import label_array
 from ..base import final_estimator, with_labels
 from ..metrics import (
@@ -158,7 +158,7 @@ class _ZeroShotScorer:
     def __call__(self, estimator, X, y):
         model = final_estimator(estimator)
         if is_indicator(y):
-            y = check_indicators(y, None if hasattr(y, "columns") else model.classes_)
+            y = named_indicators(y, model.classes_)
             labels, present = y.labels.tolist(), y.labels[y.positive()].tolist()
         else:
             y = label_array(y, "y")

@@ -10,7 +10,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
-from .._indicators import check_indicators, is_indicator
+from .._indicators import is_indicator, named_indicators
 from .._views import unwrap
 from ..base import final_estimator, with_labels
 from ._greedy import GreedyLabelFolds
@@ -275,7 +275,7 @@ def _fit_and_hold_out(estimator, X, y, train, test):
 
 def _held_out(estimator, X, y):
     """Labels with a positive clip, their indicator and their scores."""
-    y = check_indicators(y, None if hasattr(y, "columns") else final_estimator(estimator).classes_)
+    y = named_indicators(y, final_estimator(estimator).classes_)
     labels = y.labels[y.positive()]
     if not len(labels):
         raise ValueError(f"The {len(y.values)} held-out clips have no label; hold out clips that have some.")

@@ -92,13 +92,11 @@ class TemporalAttentionModule(nn.Module):
 _ABSENT = -1e9  # has weight zero, and unlike infinity may be multiplied by it
 
 
-def attend(compatibilities: Tensor, mask: Tensor) -> Tensor:
-    """Mean over segments weighted by their softmax: (n, T, C) and the mask (n, T) to (n, C)."""
-    return _Attend.apply(compatibilities.masked_fill(~mask[:, :, None], _ABSENT))
-
-
 class _Attend(torch.autograd.Function):
-    """The gradient by c_t is ``w_t (1 + c_t - attended)``; written out, it needs one pass."""
+    """Mean over segments weighted by their softmax, (n, T, C) to (n, C).
+
+    The gradient by c_t is ``w_t (1 + c_t - attended)``; written out, it needs one pass.
+    """
 
     @staticmethod
     def forward(ctx, compatibilities):

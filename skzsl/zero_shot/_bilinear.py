@@ -6,7 +6,7 @@ import numpy as np
 
 from .._compat import StrOptions
 from .._segments import row_chunks
-from .._training import EpochTraining, numpy_of
+from .._training import EpochTraining
 from ..base import ZeroShotClassifier
 
 
@@ -198,7 +198,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
             epochs=epochs,
             going_on=start is not None,
         )
-        return numpy_of(self.module_.weight)
+        return self.module_.weight.detach().cpu().numpy().copy()
 
     def _score_labels(self, segments, vectors):
         weights = self.coef_ @ vectors.T.astype(self.coef_.dtype, copy=False)

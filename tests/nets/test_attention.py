@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from skzsl.nets import TemporalAttentionModule
-from skzsl.nets.attention import attend
+from skzsl.nets.attention import _ABSENT, _Attend
 
 D, K = 5, 4
 
@@ -146,6 +146,10 @@ def test_absent_segments_give_no_gradient_and_spoil_none(ragged, alpha, project_
     for clean, spoilt in zip(*gradients, strict=True):
         assert torch.isfinite(spoilt).all()
         torch.testing.assert_close(spoilt, clean)
+
+
+def attend(compatibilities, mask):
+    return _Attend.apply(compatibilities.masked_fill(~mask[:, :, None], _ABSENT))
 
 
 def plain_attend(compatibilities, mask):
