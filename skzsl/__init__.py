@@ -5,6 +5,7 @@ import importlib
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "MultiLevelAttentionClassifier": "skzsl.tagging",
     "ScoreNormalizer": "skzsl.zero_shot",
     "ZeroRuleClassifier": "skzsl.tagging",
     "ZeroShotBilinear": "skzsl.zero_shot",
@@ -13,6 +14,7 @@ _HOMES = {
     "with_labels": "skzsl.base",
 }
 __all__ = [
+    "MultiLevelAttentionClassifier",
     "ScoreNormalizer",
     "ZeroRuleClassifier",
     "ZeroShotBilinear",

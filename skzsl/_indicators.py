@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._labels import Targets, label_array
+from ._segments import row_chunks
 
 
 @dataclass(frozen=True)
@@ -146,3 +147,24 @@ def _check_values(values, names):
             f"{what} at clip {clip}, label {names.tolist()[column]!r}; pass 1 for present and 0 for absent."
         )
     return values
+
+
+def balancing_chances(indicator: np.ndarray) -> np.ndarray:
+    """Chance of each clip (n,) to be drawn, with which every label that has clips is met equally often."""
+    counts = indicator.sum(axis=0, dtype=np.int64)
+    per_clip = np.divide(1.0, counts, out=np.zeros(len(counts)), where=counts > 0)
+    chances = np.concatenate([indicator[rows].astype(np.float64) @ per_clip for rows in row_chunks(indicator)])
+    return chances / chances.sum()
+
+
+def log_odds_of_labels(indicator: np.ndarray, chances: np.ndarray | None = None) -> np.ndarray:
+    """Log-odds of the frequency of each label (C,) in ``indicator`` (n, C), or among clips drawn with ``chances``.
+
+    Half a clip with and half a clip without the label are added, so that all are finite.
+    """
+    n_clips = len(indicator)
+    if chances is None:
+        present = indicator.sum(axis=0, dtype=np.int64).astype(np.float64)
+    else:
+        present = n_clips * sum(chances[rows] @ indicator[rows] for rows in row_chunks(indicator))
+    return np.log(present + 0.5) - np.log(n_clips - present + 0.5)

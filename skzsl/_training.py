@@ -35,6 +35,7 @@ class EpochTraining:
         "verbose": ["boolean"],
     }
 
+    _stops_on = "valid_loss"  # what early stopping monitors
     _net: Any = None
     _owns_net = False  # views share the net of another model
     _net_settings: list
@@ -90,7 +91,8 @@ class EpochTraining:
     def partial_fit(self, X, y, classes=None):
         """Make one pass over some clips, going on from the present weights.
 
-        Labels met for the first time join in; the text encoder is fitted in the first call only.
+        Labels that a zero-shot model meets for the first time join in; its text encoder is fitted in the first call
+        only. Taggers need all labels in the first call.
 
         Parameters
         ----------
@@ -99,8 +101,8 @@ class EpochTraining:
         y : array of shape (n,) or indicator of shape (n, n_labels)
             The labels of each clip, as in ``fit``.
         classes : array of labels or None, default=None
-            Labels to expect, which the text encoder of the first call should know. They may be left out: any label can
-            come later.
+            Labels to expect, which the text encoder of the first call should know. Zero-shot models do without: any
+            label can come later.
 
         Returns
         -------
@@ -113,7 +115,7 @@ class EpochTraining:
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=not going_on)
             targets = self._extend_labels(y, len(segments), classes)
-            self._train(segments, targets, epochs=1, going_on=going_on)
+            self._train_pass(segments, targets, going_on=going_on)
         return self
 
     @property
@@ -144,7 +146,13 @@ class EpochTraining:
         """Train for some epochs, from the present weights if ``going_on``, and record them."""
         raise NotImplementedError
 
-    def _train_net(self, module, criterion, inputs, targets, *, fixed_inputs, build, epochs, going_on):
+    def _train_pass(self, segments, targets, *, going_on):
+        """Make the pass of partial_fit."""
+        self._train(segments, targets, epochs=1, going_on=going_on)
+
+    def _train_net(
+        self, module, criterion, inputs, targets, *, fixed_inputs=(), build, epochs, going_on, partial=False
+    ):
         """Train ``module`` on arrays with one row a clip; ``build`` are its arguments.
 
         The net of the last call goes on unless a setting that it cannot change is another.
@@ -157,7 +165,7 @@ class EpochTraining:
             net = EmbeddingNet(module, criterion, **build, **net_parameters(self))
         n_before = len(net.epochs_since(0))
         net.set_params(batch_size=self.batch_size, fixed_inputs=fixed_inputs)
-        net.train(inputs, targets, epochs=epochs, lr=self.lr)
+        net.train(inputs, targets, epochs=epochs, lr=self.lr, partial=partial)
         self._net, self._net_settings, self._owns_net = net, settings, True
         self._record(net.epochs_since(n_before), going_on)
 

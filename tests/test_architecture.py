@@ -27,7 +27,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "torch": {"nets"},
-    "skorch": {"nets/training.py"},
+    "skorch": {"nets/training.py", "nets/callbacks.py"},
     "gensim": {"text/_word_vectors.py"},
     "sentence_transformers": {"text/_sentence.py"},
     "numba": {"solvers"},

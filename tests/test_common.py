@@ -6,7 +6,13 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skzsl import ScoreNormalizer, ZeroRuleClassifier, ZeroShotBilinear, ZeroShotTemporalAttention
+from skzsl import (
+    MultiLevelAttentionClassifier,
+    ScoreNormalizer,
+    ZeroRuleClassifier,
+    ZeroShotBilinear,
+    ZeroShotTemporalAttention,
+)
 from skzsl.exceptions import LabelTextWarning
 from skzsl.preprocessing import SegmentPooling, Segmentwise
 from skzsl.text import HashingEncoder
@@ -17,6 +23,10 @@ ESTIMATORS = [
     ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30),
     ScoreNormalizer(ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30, lr=0.01, random_state=0)),
     ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0)),
+    MultiLevelAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),
+    MultiLevelAttentionClassifier(
+        "1-A", hidden_size=32, batch_size=16, lr=0.01, mixup=0.2, averaged_epochs=5, balanced=True
+    ),
     ZeroRuleClassifier(),
     SegmentPooling(),
     SegmentPooling("mean+max"),

@@ -4,15 +4,20 @@ from .attention import TemporalAttentionModule
 from .inference import apply_in_batches
 from .losses import WeightedRankingLoss
 from .modules import BilinearModule
+from .multi_level import MultiLevelAttentionModule
 from .ranking import MultilabelRankingLoss
+from .tagging_loss import TaggingLoss, validation_map
 from .training import EmbeddingNet, net_parameters
 
 __all__ = [
     "BilinearModule",
     "EmbeddingNet",
+    "MultiLevelAttentionModule",
     "MultilabelRankingLoss",
+    "TaggingLoss",
     "TemporalAttentionModule",
     "WeightedRankingLoss",
     "apply_in_batches",
     "net_parameters",
+    "validation_map",
 ]

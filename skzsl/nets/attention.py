@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .standardized import StandardizedModule
 
-class TemporalAttentionModule(nn.Module):
+
+class TemporalAttentionModule(StandardizedModule):
     """Scores (n, C) from segments (n, T, d), their mask (n, T) and label vectors (C, k).
 
     Segments and labels are projected into one space, where ``c_t`` is the dot product of segment t and the label.
@@ -48,26 +49,18 @@ class TemporalAttentionModule(nn.Module):
         scale=None,
         start=None,
     ):
-        super().__init__()
+        super().__init__(n_features, shift, scale)
         self.audio = nn.Sequential(nn.Dropout(dropout), *_layers([n_features, *audio_sizes]))
         self.text = nn.Sequential(*_layers([n_dims, *text_sizes]))
         self.alpha = alpha
         self.project_mean = project_mean
-        self.register_buffer("shift", torch.as_tensor(np.zeros(n_features) if shift is None else shift).float())
-        self.register_buffer("scale", torch.as_tensor(np.ones(n_features) if scale is None else scale).float())
-        if start is not None:
-            try:
-                self.load_state_dict(start)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"The trained net has layers of other sizes; start anew with fit and warm_start=False. {error}"
-                ) from error
+        self.start_from(start)
 
     def forward(self, segments: Tensor, mask: Tensor, vectors: Tensor, alpha=None, project_mean=None) -> Tensor:
         """Score every clip against every label, with the settings of training or others."""
         alpha = self.alpha if alpha is None else alpha
         project_mean = self.project_mean if project_mean is None else project_mean
-        segments, labels = self._prepare(segments, mask), self.text(vectors)
+        segments, labels = self.standardize(segments, mask), self.text(vectors)
         if alpha == 0 and project_mean:
             return self.audio(_mean(segments, mask)) @ labels.T
         projected = self.audio(segments)
@@ -81,12 +74,8 @@ class TemporalAttentionModule(nn.Module):
 
     def attention(self, segments: Tensor, mask: Tensor, vectors: Tensor) -> Tensor:
         """Weights (n, C, T) that each label gives to the segments."""
-        projected = self.audio(self._prepare(segments, mask))
+        projected = self.audio(self.standardize(segments, mask))
         return torch.softmax(_compatibilities(projected, mask, self.text(vectors)), dim=1).transpose(1, 2)
-
-    def _prepare(self, segments, mask):
-        """Standardise the segments and zero the absent: they may be NaN, which spreads through products with zero."""
-        return (segments - self.shift).div_(self.scale).masked_fill_(~mask[:, :, None], 0.0)
 
 
 _ABSENT = -1e9  # has weight zero, and unlike infinity may be multiplied by it

@@ -27,15 +27,21 @@ class RowData:
         """Keep the given rows."""
         return RowData(self.inputs, self.targets, rows)
 
+    def selected_targets(self):
+        """Targets of the rows, as an array."""
+        return (self.targets if self.rows is None else self.targets[self.rows]).numpy()
+
 
 class RowBatches:
     """Batches of (inputs, targets) from :class:`RowData`, in a new order every epoch if ``rng`` is given.
 
-    Rows are gathered, cast and moved to the device a block at a time, and batches are views of the block.
+    With ``chances`` as many rows are drawn, each with its chance and put back. Rows are gathered, cast and moved to the
+    device a block at a time, and batches are views of the block.
     """
 
-    def __init__(self, data, batch_size, device, rng=None):
+    def __init__(self, data, batch_size, device, rng=None, chances=None):
         self.data, self.batch_size, self.device, self.rng = data, batch_size, device, rng
+        self.chances = chances
 
     def __len__(self):
         return -(-len(self.data) // self.batch_size)
@@ -57,11 +63,17 @@ class RowBatches:
         size = self.batch_size * max(1, _BLOCK_BYTES // (row_bytes * self.batch_size))
         rows = self.data.rows
         if self.rng is not None:
-            order = torch.from_numpy(self.rng.permutation(len(self.data)))
+            order = torch.from_numpy(self._order())
             rows = order if rows is None else rows[order]
         if rows is not None:
             return rows.split(size)
         return (slice(start, start + size) for start in range(0, len(self.data), size))
+
+    def _order(self):
+        n_rows = len(self.data)
+        if self.chances is None:
+            return self.rng.permutation(n_rows)
+        return self.rng.choice(n_rows, n_rows, p=self.chances)
 
 
 def _as_tensor(array):

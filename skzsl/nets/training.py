@@ -1,4 +1,4 @@
-"""Training nets: the one file that knows skorch.
+"""Training nets with skorch.
 
 skorch gives the training loop its callbacks, history and optimiser handling. Three of its parts are replaced because
 embeddings are small and batches many: batches are sliced from whole tensors instead of collated clip by clip, epochs
@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping
-from tqdm.auto import tqdm
 
+from .._indicators import balancing_chances
+from .augmentation import MixedBatches
 from .batches import RowBatches, RowData
+from .callbacks import Progress, acts_on_batches, early_stopping
+from .schedule import CycledBatches, WeightAverage
 from .settings import resolve_device, resolve_optimizer, seeded
 
 _PREDICT_ROWS = 1024
@@ -36,23 +38,53 @@ class EmbeddingNet(NeuralNet):
         Further inputs of the module that are the same for every batch, such as the label matrix.
     validation_fraction : float or None
         Share of the clips held out for the validation loss.
+    validation_score : callable or None
+        Score of (outputs, targets) of the held-out clips, recorded as "valid_map".
     shuffle : bool
         Draw a new order of the clips before every epoch.
+    balanced : bool
+        Draw clips so that every label of the targets (n, C) is met equally often.
+    mixup : float
+        Strength with which clips are mixed in pairs; 0 for not.
+    one_cycle : bool
+        Let the learning rate rise and fall over a training.
+    averaged_epochs : int
+        How many last epochs' weights a training averages.
     random_state : int, RandomState instance or None
         Source of initial weights, orders, the held-out clips and dropout; torch's global generator stays as it was.
     """
 
     def __init__(
-        self, module, *args, fixed_inputs=(), validation_fraction=None, shuffle=True, random_state=None, **kwargs
+        self,
+        module,
+        *args,
+        fixed_inputs=(),
+        validation_fraction=None,
+        validation_score=None,
+        shuffle=True,
+        balanced=False,
+        mixup=0.0,
+        one_cycle=False,
+        averaged_epochs=0,
+        random_state=None,
+        **kwargs,
     ):
         super().__init__(module, *args, **kwargs)
         self.fixed_inputs = fixed_inputs
         self.validation_fraction = validation_fraction
+        self.validation_score = validation_score
         self.shuffle = shuffle
+        self.balanced = balanced
+        self.mixup = mixup
+        self.one_cycle = one_cycle
+        self.averaged_epochs = averaged_epochs
         self.random_state = random_state
 
-    def train(self, inputs, targets, *, epochs, lr=None):
-        """Train for some epochs from the present weights, if any, at another learning rate if one is given."""
+    def train(self, inputs, targets, *, epochs, lr=None, partial=False):
+        """Train for some epochs from the present weights, if any, at another learning rate if one is given.
+
+        A ``partial`` training is a part of a longer one: its rate is constant, and no weights are averaged.
+        """
         if not self.initialized_:
             self._split_seed, seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
             self._rng = np.random.RandomState(seed)
@@ -60,7 +92,7 @@ class EmbeddingNet(NeuralNet):
         try:
             self._change_lr(self.lr if lr is None else lr)
             with seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
-                self._train(inputs, targets, epochs)
+                self._train(inputs, targets, epochs, partial)
         except BaseException:
             if before is not None:
                 self._restore(before)
@@ -71,19 +103,28 @@ class EmbeddingNet(NeuralNet):
                     callback.close()
         return self
 
-    def _train(self, inputs, targets, epochs):
+    def _train(self, inputs, targets, epochs, partial):
         if not self.initialized_:
             self.initialize()
             self._best = {}
         self.set_params(max_epochs=epochs)
+        self._first_epoch, self._cycle = len(self.history_), self.one_cycle and not partial
+        self._average = WeightAverage(self.module_) if self.averaged_epochs and not partial else None
         self.notify("on_train_begin", X=inputs, y=targets)
         try:
             self.fit_loop(inputs, targets)
         except KeyboardInterrupt:
             # Early stopping interrupts after an epoch; a person interrupts anywhere.
-            last = "train_loss" if self.validation_fraction is None else "valid_loss"
+            measured = "valid_loss" if self.validation_score is None else "valid_map"
+            last = "train_loss" if self.validation_fraction is None else measured
             if not self.history_ or last not in self.history_[-1]:
                 raise
+        finally:
+            average, self._average = self._average, None
+            for group in self.optimizer_.param_groups if self._cycle else []:
+                group["lr"] = self.lr
+        if average is not None:
+            average.load()
         self.notify("on_train_end", X=inputs, y=targets)
         if not all(torch.isfinite(parameter).all() for parameter in self.module_.parameters()):
             raise ValueError(self._divergence("weights are no longer finite"))
@@ -133,9 +174,22 @@ class EmbeddingNet(NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         """Slice batches from the arrays."""
-        if training:
-            return RowBatches(dataset, self.batch_size, self.device, self._rng if self.shuffle else None)
-        return RowBatches(dataset, max(self.batch_size, _PREDICT_ROWS), self.device)
+        if not training:
+            return RowBatches(dataset, max(self.batch_size, _PREDICT_ROWS), self.device)
+        chances = balancing_chances(dataset.selected_targets()) if self.balanced else None
+        batches = RowBatches(dataset, self.batch_size, self.device, self._rng if self.shuffle else None, chances)
+        return MixedBatches(batches, self.mixup) if self.mixup else batches
+
+    def _cycled(self, batches):
+        first = (len(self.history_) - self._first_epoch - 1) * len(batches)
+        return CycledBatches(batches, self.optimizer_, self.lr, first, self.max_epochs * len(batches))
+
+    def on_epoch_end(self, net, **kwargs):
+        """Take the weights of the last epochs into their average."""
+        super().on_epoch_end(net, **kwargs)
+        remaining = self.max_epochs - (len(self.history_) - self._first_epoch)
+        if self._average is not None and remaining < self.averaged_epochs:
+            self._average.update()
 
     def infer(self, x, **fit_params):
         """Call the module on a batch and the fixed inputs."""
@@ -145,7 +199,9 @@ class EmbeddingNet(NeuralNet):
         """Run an epoch and record its mean loss over clips."""
         if iterator is None:
             return
-        if any(_acts_on_batches(callback) for _, callback in self.callbacks_):
+        if training and self._cycle:
+            iterator = self._cycled(iterator)
+        if any(acts_on_batches(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             losses = self.history[-1, "batches", :, f"{prefix}_loss"]
             sizes = self.history[-1, "batches", :, f"{prefix}_batch_size"]
@@ -161,6 +217,8 @@ class EmbeddingNet(NeuralNet):
         self._best[prefix] = min(loss, self._best.get(prefix, np.inf))
         self.history.record(f"{prefix}_loss", loss)
         self.history.record(f"{prefix}_loss_best", best)
+        if not training and self.validation_score is not None:
+            self.history.record("valid_map", self._score(iterator))
 
     def _divergence(self, what):
         return (
@@ -177,6 +235,12 @@ class EmbeddingNet(NeuralNet):
                 losses.append(step(inputs, targets).detach())
                 sizes.append(len(targets))
         return float(np.average(torch.stack(losses).cpu().numpy(), weights=sizes))
+
+    def _score(self, iterator):
+        self._set_training(False)
+        with torch.no_grad():
+            outputs, targets = zip(*((self.infer(inputs), targets) for inputs, targets in iterator), strict=True)
+            return self.validation_score(torch.cat(outputs), torch.cat(targets))
 
     def _loss(self, inputs, targets):
         return self.criterion_(self.infer(inputs), targets)
@@ -216,26 +280,6 @@ class EmbeddingNet(NeuralNet):
         return state
 
 
-class Progress(Callback):
-    """A progress bar over epochs with the latest losses."""
-
-    def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc=type(net.module_).__name__)
-
-    def on_epoch_end(self, net, **kwargs):
-        """Show the losses of the epoch."""
-        losses = {key: f"{value:.4f}" for key, value in net.epochs_since(-1)[0].items() if key.endswith("_loss")}
-        self.bar_.set_postfix(losses, refresh=False)
-        self.bar_.update()
-
-    def close(self):
-        """Close the bar, if it is open."""
-        if hasattr(self, "bar_"):
-            self.bar_.close()
-            del self.bar_
-
-
 def net_parameters(estimator):
     """Arguments of :class:`EmbeddingNet` from an estimator's training parameters.
 
@@ -246,7 +290,7 @@ def net_parameters(estimator):
     """
     callbacks = list(estimator.callbacks or [])
     if estimator.validation_fraction is not None:
-        callbacks.append(early_stopping(estimator.patience))
+        callbacks.append(early_stopping(estimator._stops_on, estimator.patience))
     if estimator.verbose:
         callbacks.append(Progress())
     return {
@@ -260,17 +304,3 @@ def net_parameters(estimator):
         "verbose": 0,
         **resolve_optimizer(estimator.optimizer, estimator.weight_decay),
     }
-
-
-def early_stopping(patience):
-    """Stop when the validation loss has not improved for ``patience`` epochs and go back to the best weights."""
-    return EarlyStopping(monitor="valid_loss", patience=patience, load_best=True, sink=_silent)
-
-
-def _silent(message):
-    pass
-
-
-def _acts_on_batches(callback):
-    hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)

@@ -1,5 +1,6 @@
-"""Estimators for the labels of fit."""
+"""Tagging with fixed labels: weakly supervised nets, and the zero rule."""
 
+from ._multi_level import MultiLevelAttentionClassifier
 from ._zero_rule import ZeroRuleClassifier
 
-__all__ = ["ZeroRuleClassifier"]
+__all__ = ["MultiLevelAttentionClassifier", "ZeroRuleClassifier"]

@@ -86,10 +86,12 @@ def test_same_seed_same_weights_and_torch_is_left_alone(clips):
 
 
 def test_validation_clips_are_held_out_and_the_best_weights_kept(clips):
-    from skzsl.nets.training import early_stopping
+    from skzsl.nets.callbacks import early_stopping
 
     X, y, vectors = clips
-    net = make_net(vectors, lr=20.0, callbacks=[early_stopping(2)], validation_fraction=0.3, random_state=0)
+    net = make_net(
+        vectors, lr=20.0, callbacks=[early_stopping("valid_loss", 2)], validation_fraction=0.3, random_state=0
+    )
     net.train((X,), y, epochs=50)
     losses = [row["valid_loss"] for row in net.epochs_since(0)]
     assert len(losses) < 50

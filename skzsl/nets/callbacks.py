@@ -1,0 +1,50 @@
+"""What happens around epochs: early stopping and a progress bar (with training.py the files that know skorch)."""
+
+from __future__ import annotations
+
+from skorch.callbacks import Callback, EarlyStopping
+from tqdm.auto import tqdm
+
+
+class Progress(Callback):
+    """A progress bar over epochs with the latest losses."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the bar."""
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc=type(net.module_).__name__)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Show the losses of the epoch."""
+        losses = {key: f"{value:.4f}" for key, value in net.epochs_since(-1)[0].items() if key in _SHOWN}
+        self.bar_.set_postfix(losses, refresh=False)
+        self.bar_.update()
+
+    def close(self):
+        """Close the bar, if it is open."""
+        if hasattr(self, "bar_"):
+            self.bar_.close()
+            del self.bar_
+
+
+_SHOWN = ("train_loss", "valid_loss", "valid_map")
+
+
+def early_stopping(monitor, patience):
+    """Stop when ``monitor`` has not improved for ``patience`` epochs and go back to the best weights."""
+    return EarlyStopping(
+        monitor=monitor,
+        patience=patience,
+        lower_is_better=monitor.endswith("_loss"),
+        load_best=True,
+        sink=_silent,
+    )
+
+
+def acts_on_batches(callback):
+    """Whether a callback has something to do at batches, which the lean loop does not tell it."""
+    hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+
+
+def _silent(message):
+    pass

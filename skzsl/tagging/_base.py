@@ -1,0 +1,215 @@
+"""What the nets that tag clips with fixed labels share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from .._classifier import EmbeddingClassifier
+from .._compat import HasMethods, Interval
+from .._indicators import (
+    balancing_chances,
+    check_indicators,
+    encode_indicators,
+    is_indicator,
+    log_odds_of_labels,
+)
+from .._labels import Targets, encode_targets
+from .._segments import Segments, check_segments
+from .._training import EpochTraining
+
+
+class TaggingNet(EpochTraining, EmbeddingClassifier):
+    """Base of the taggers: nets whose score of a label is its probability in the clip.
+
+    A subclass stores the parameters below and those of :class:`EpochTraining` in its constructor and implements
+    :meth:`_build`. Its module gives log-odds (n, C), or (n, S, C) of several streams.
+    """
+
+    _takes_multilabel = True
+    _stops_on = "valid_map"
+
+    _parameter_constraints: dict = {
+        **EpochTraining._parameter_constraints,
+        "threshold": [Real, Mapping, "array-like"],
+        "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "balanced": ["boolean"],
+        "mixup": [Interval(Real, 0, None, closed="left")],
+        "one_cycle": ["boolean"],
+        "averaged_epochs": [Interval(Integral, 0, None, closed="left")],
+        "memory": [str, HasMethods(["cache"]), None],
+    }
+
+    dropout: float
+    balanced: bool
+    mixup: float
+    one_cycle: bool
+    averaged_epochs: int
+    seen_classes_: np.ndarray
+
+    @property
+    def _net_parameters(self) -> tuple[str, ...]:
+        own = ("hidden_size", "dropout", "balanced", "mixup", "one_cycle", "averaged_epochs")
+        return (*super()._net_parameters, *own)
+
+    @property
+    def _post_fit(self) -> tuple[str, ...]:
+        """Parameters that act after training."""
+        return ("threshold",)
+
+    def _become_view(self):
+        self._owns_net = False  # training a view must not train the net of the model
+
+    def _check_settings(self):
+        if self.averaged_epochs and self.validation_fraction is not None:
+            raise ValueError(
+                f"averaged_epochs={self.averaged_epochs} keeps the mean of the last epochs and validation_fraction="
+                f"{self.validation_fraction} the best epoch; use one of the two."
+            )
+        if self.averaged_epochs > self.max_epochs:
+            raise ValueError(
+                f"averaged_epochs={self.averaged_epochs} is more than max_epochs={self.max_epochs}; average fewer."
+            )
+        if self.balanced and not self.shuffle:
+            raise ValueError("balanced=True draws the clips of every epoch anew; it needs shuffle=True.")
+
+    def _fit_labels(self, y, n_clips) -> Targets:
+        """Start anew with the labels of y."""
+        self._note_kind(y)
+        return self._keep(self._encode(y, n_clips))
+
+    def _extend_labels(self, y, n_clips, classes=None) -> Targets:
+        """Go on with the labels of the first call."""
+        if not hasattr(self, "n_iter_"):
+            self._note_kind(y)
+            return self._keep(self._encode(y, n_clips, classes=classes))
+        if self._multilabel != is_indicator(y):
+            raise ValueError(
+                "y is of another kind than in the first call; pass an indicator or one label a clip again."
+            )
+        targets = self._encode(y, n_clips, seen=self.seen_classes_, classes=self._labels_of_fit)
+        new = sorted(set(targets.classes.tolist()).difference(self._labels_of_fit.tolist()), key=str)
+        if new:
+            raise ValueError(
+                f"Labels {new[:5]} were not in the first call, and a tagger cannot add labels; name all in the first "
+                "partial_fit, as columns of y or as classes."
+            )
+        return self._keep(targets)
+
+    def _note_kind(self, y):
+        self._multilabel = is_indicator(y)
+        if self._multilabel:
+            dtype = np.asarray(y).dtype
+            self._indicator_dtype = dtype if dtype.kind in "biuf" else np.dtype(int)
+
+    def _encode(self, y, n_clips, *, seen=None, classes=None) -> Targets:
+        """Encode y as an indicator (n, C) of all labels, whether they have a clip or not."""
+        if self._multilabel:
+            if seen is not None and not hasattr(y, "columns"):
+                y = check_indicators(y, self._labels_of_fit)
+                check_consistent_length(range(n_clips), y.values)
+                positive = y.positive() | np.isin(self._labels_of_fit, seen)
+                return Targets(y.labels, y.labels[positive], y.values.astype(np.uint8, copy=False))
+            targets = encode_indicators(y, n_clips, seen=seen, classes=classes)
+            codes = targets.codes
+        else:
+            targets = encode_targets(y, n_clips, seen=seen, classes=classes)
+            codes = (targets.codes[:, None] == np.arange(len(targets.seen))).astype(np.uint8)
+        if len(targets.seen) < len(targets.classes):
+            every = np.zeros((n_clips, len(targets.classes)), dtype=np.uint8)
+            every[:, np.isin(targets.classes, targets.seen)] = codes
+            codes = every
+        return Targets(targets.classes, targets.seen, codes)
+
+    def _keep(self, targets):
+        if not targets.codes.any():
+            raise ValueError("y has no positive clip of any label, so no class to learn; pass clips that have labels.")
+        if not self._multilabel and len(targets.classes) < 2:
+            raise ValueError(
+                f"y holds one class only, {targets.classes.tolist()[0]!r}, in {len(targets.codes)} sample(s): nothing "
+                "to tell apart; pass clips of at least two labels."
+            )
+        self.classes_ = self._labels_of_fit = targets.classes
+        self.seen_classes_ = targets.seen
+        return targets
+
+    def _train(self, segments, targets, *, epochs, going_on, partial=False):
+        if not isinstance(self.threshold, Mapping):
+            self._thresholds(self.classes_)  # a wrong number of them is refused now
+        if going_on:
+            build = {"start": self.module_.state_dict(), "log_odds": np.zeros(len(self.classes_))}
+        else:
+            shift, scale = segments.moments()
+            chances = balancing_chances(targets.codes) if self.balanced else None
+            build = {"shift": shift, "scale": scale, "log_odds": log_odds_of_labels(targets.codes, chances)}
+        self._train_module(segments, targets.codes, build, epochs=epochs, going_on=going_on, partial=partial)
+
+    def _train_pass(self, segments, targets, *, going_on):
+        self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
+
+    def _train_module(self, segments, codes, build, *, epochs, going_on, partial):
+        from ..nets import TaggingLoss, validation_map
+
+        module, arguments = self._build(segments.values.shape[-1], **build)
+        self._train_net(
+            module,
+            TaggingLoss,
+            (segments.three_d(), segments.mask()),
+            codes,
+            build={
+                **{f"module__{name}": value for name, value in arguments.items()},
+                "validation_score": validation_map,
+                "balanced": self.balanced,
+                "mixup": self.mixup,
+                "averaged_epochs": self.averaged_epochs,
+                "one_cycle": self.one_cycle,
+            },
+            epochs=epochs,
+            going_on=going_on,
+            partial=partial,
+        )
+
+    def _build(self, n_features, *, log_odds, shift=None, scale=None, start=None) -> tuple[Callable, dict[str, Any]]:
+        """Class of the module, and its arguments."""
+        raise NotImplementedError
+
+    def _scores(self, X, labels):
+        check_is_fitted(self)
+        columns, candidates = self._columns(labels)
+        scores = self._probabilities_of(check_segments(self, X))
+        if candidates is not self._labels_of_fit:
+            scores = scores[:, columns]
+        if not self._multilabel:
+            scores /= scores.sum(axis=1, keepdims=True)
+        return scores, candidates
+
+    def _columns(self, labels):
+        """Positions among the labels of fit of the candidates, and the candidates."""
+        candidates = self._candidates(labels)
+        position = {label: column for column, label in enumerate(self._labels_of_fit.tolist())}
+        unknown = [label for label in candidates.tolist() if label not in position]
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__} knows the labels of fit only, not {unknown[:5]}; choose among classes_, or "
+                "take a zero-shot model such as ZeroShotTemporalAttention."
+            )
+        return [position[label] for label in candidates.tolist()], candidates
+
+    def _probabilities_of(self, segments: Segments) -> np.ndarray:
+        """Probabilities (n, C) of the labels of fit."""
+        return expit(self._apply(self.module_.forward, segments, shape=(len(self._labels_of_fit),)))
+
+    def _apply(self, method, segments, **settings):
+        from ..nets import apply_in_batches
+
+        return apply_in_batches(method, (segments.three_d(), segments.mask()), **settings)
+
+    def _probabilities(self, scores, candidates):
+        return scores
