@@ -5,6 +5,7 @@ import importlib
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "GlobalLocalAttentionClassifier": "skzsl.tagging",
     "MultiLevelAttentionClassifier": "skzsl.tagging",
     "ScoreNormalizer": "skzsl.zero_shot",
     "ZeroRuleClassifier": "skzsl.tagging",
@@ -14,6 +15,7 @@ _HOMES = {
     "with_labels": "skzsl.base",
 }
 __all__ = [
+    "GlobalLocalAttentionClassifier",
     "MultiLevelAttentionClassifier",
     "ScoreNormalizer",
     "ZeroRuleClassifier",

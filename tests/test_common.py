@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skzsl import (
+    GlobalLocalAttentionClassifier,
     MultiLevelAttentionClassifier,
     ScoreNormalizer,
     ZeroRuleClassifier,
@@ -26,6 +27,10 @@ ESTIMATORS = [
     MultiLevelAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),
     MultiLevelAttentionClassifier(
         "1-A", hidden_size=32, batch_size=16, lr=0.01, mixup=0.2, averaged_epochs=5, balanced=True
+    ),
+    GlobalLocalAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),
+    GlobalLocalAttentionClassifier(
+        MultiLevelAttentionClassifier("1-A", hidden_size=32), hidden_size=32, batch_size=16, lr=0.01, n_conv_layers=0
     ),
     ZeroRuleClassifier(),
     SegmentPooling(),

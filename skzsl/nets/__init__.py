@@ -1,6 +1,7 @@
 """Neural nets (torch): modules, losses, and their training through skorch."""
 
 from .attention import TemporalAttentionModule
+from .global_local import ConvStream, GlobalLocalModule
 from .inference import apply_in_batches
 from .losses import WeightedRankingLoss
 from .modules import BilinearModule
@@ -11,7 +12,9 @@ from .training import EmbeddingNet, net_parameters
 
 __all__ = [
     "BilinearModule",
+    "ConvStream",
     "EmbeddingNet",
+    "GlobalLocalModule",
     "MultiLevelAttentionModule",
     "MultilabelRankingLoss",
     "TaggingLoss",

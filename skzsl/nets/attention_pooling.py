@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .layers import sigmoid
 from .standardized import all_present
 
 _CLIP = 1e-7
@@ -41,14 +42,14 @@ class AttentionPooling(nn.Module):
         scores = spread(self.score(features), mask)
         if self.attention is not None:
             return _AttendedMean.apply(spread(self.attention(features), mask), scores, mask, self.reading)
-        probabilities = torch.sigmoid(scores).masked_fill(~mask[:, :, None], 0.0)
+        probabilities = sigmoid(scores).masked_fill(~mask[:, :, None], 0.0)
         if self.reading == "max":
             return probabilities.amax(dim=1)
         return probabilities.sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
     def frames(self, features: Tensor) -> Tensor:
         """Probabilities (N, C) of the segments alone."""
-        return torch.sigmoid(self.score(features))
+        return sigmoid(self.score(features))
 
     def weights(self, features: Tensor, mask: Tensor) -> Tensor:
         """Weights (n, T, C) of the segments, which sum to 1 over T."""
@@ -71,7 +72,7 @@ class _AttendedMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx, attention, scores, mask, reading):
         weights, values = _weights(attention, mask, reading)
-        probabilities = torch.sigmoid(scores)
+        probabilities = sigmoid(scores)
         pooled = torch.einsum("ntc,ntc->nc", weights, probabilities)
         ctx.save_for_backward(weights, values, probabilities, pooled)
         ctx.reading = reading
@@ -99,7 +100,7 @@ def _weights(attention, mask, reading):
         if absent is not None:
             attention = attention.masked_fill(absent, -torch.inf)
         return torch.softmax(attention, dim=1), None
-    values = torch.sigmoid(attention) if reading == "sigmoid" else torch.softmax(attention, dim=2)
+    values = sigmoid(attention) if reading == "sigmoid" else torch.softmax(attention, dim=2)
     weights = values.clone() if reading == "sigmoid" else values.clamp(_CLIP, 1 - _CLIP)
     if absent is not None:
         weights.masked_fill_(absent, 0.0)

@@ -22,7 +22,7 @@ def apply_in_batches(method, inputs, *fixed, shape, **settings) -> np.ndarray:
     *fixed : ndarray
         Further arrays, the same for every batch.
     shape : tuple of int
-        Shape of a row of the result, labels first.
+        Shape of a row of the result.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def apply_in_batches(method, inputs, *fixed, shape, **settings) -> np.ndarray:
     device = next(module.parameters()).device
     tensors = [torch.as_tensor(array, dtype=torch.float32, device=device) for array in fixed]
     _, n_segments, n_features = inputs[0].shape
-    row_bytes = 4 * n_segments * max(n_features, shape[0])
+    row_bytes = 4 * n_segments * max(n_features, *shape)
     batches = RowBatches(RowData(inputs), max(1, _BATCH_BYTES // row_bytes), device)
     result, start = np.empty((len(inputs[0]), *shape), dtype=np.float32), 0
     with torch.inference_mode():

@@ -62,3 +62,14 @@ class RowNorm(nn.BatchNorm1d):
         if self.training and len(values) == 1:
             return F.batch_norm(values, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         return super().forward(values)
+
+
+def sigmoid(values: Tensor) -> Tensor:
+    """Logistic function that, without gradients, gives equal values equal results.
+
+    torch's own rounds the last elements of an array otherwise than the rest, so that predictions would depend on the
+    order of the clips.
+    """
+    if torch.is_grad_enabled():
+        return torch.sigmoid(values)
+    return torch.neg(values).exp_().add_(1).reciprocal_()

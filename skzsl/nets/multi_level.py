@@ -60,9 +60,12 @@ class MultiLevelAttentionModule(StandardizedModule):
         """Log-odds of every label in every clip."""
         return self._fuse([pool(features, mask) for features, pool in self._levels(segments, mask)])
 
-    def frames(self, segments: Tensor, mask: Tensor) -> Tensor:
-        """Log-odds (n, T, C) of every segment, as if it were a clip; 0 for absent ones."""
-        return spread(self._fuse([pool.frames(features) for features, pool in self._levels(segments, mask)]), mask)
+    def with_frames(self, segments: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-odds (n, C) of the clips, and (n, T, C) of the segments, each as if it were a clip, without gradient."""
+        levels = list(self._levels(segments, mask))
+        with torch.no_grad():
+            frames = self._fuse([pool.frames(features.detach()) for features, pool in levels])
+        return self._fuse([pool(features, mask) for features, pool in levels]), spread(frames, mask)
 
     def attention(self, segments: Tensor, mask: Tensor, level: int) -> Tensor:
         """Weights (n, C, T) that one level gives to the segments."""

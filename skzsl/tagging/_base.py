@@ -155,26 +155,18 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
 
     def _train_module(self, segments, codes, build, *, epochs, going_on, partial):
+        module, arguments = self._build(segments.values.shape[-1], **build)
+        training = {"epochs": epochs, "going_on": going_on, "partial": partial}
+        self._train_stream(module, arguments, segments, codes, **training)
+
+    def _train_stream(self, module, arguments, segments, codes, **training):
         from ..nets import TaggingLoss, validation_map
 
-        module, arguments = self._build(segments.values.shape[-1], **build)
-        self._train_net(
-            module,
-            TaggingLoss,
-            (segments.three_d(), segments.mask()),
-            codes,
-            build={
-                **{f"module__{name}": value for name, value in arguments.items()},
-                "validation_score": validation_map,
-                "balanced": self.balanced,
-                "mixup": self.mixup,
-                "averaged_epochs": self.averaged_epochs,
-                "one_cycle": self.one_cycle,
-            },
-            epochs=epochs,
-            going_on=going_on,
-            partial=partial,
-        )
+        inputs = (segments.three_d(), segments.mask())
+        build = {f"module__{name}": value for name, value in arguments.items()}
+        build |= {name: getattr(self, name) for name in ("balanced", "mixup", "averaged_epochs", "one_cycle")}
+        build["validation_score"] = validation_map
+        self._train_net(module, TaggingLoss, inputs, codes, build=build, **training)
 
     def _build(self, n_features, *, log_odds, shift=None, scale=None, start=None) -> tuple[Callable, dict[str, Any]]:
         """Class of the module, and its arguments."""

@@ -1,0 +1,319 @@
+"""Global-local attention for weakly labelled clips."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from .._compat import Interval, StrOptions
+from .._segments import check_segments
+from ._base import TaggingNet
+
+_STREAMS = ("global", "local")
+
+
+class GlobalLocalAttentionClassifier(TaggingNet):
+    """Tag weakly labelled clips by listening twice: to the whole clip, and to the windows that it made suspect.
+
+    The global stream scores every label in the clip and in each frame (segment). The ``n_windows`` labels that are most
+    probable each take the frame where they peak, and a window around it. The local stream scores the windows as if they
+    were clips and pools them by half the sum of maximum and mean; the same pooling joins the two streams, so that the
+    probability is .75 of the larger and .25 of the smaller. Both are trained on which labels a clip has, not when they
+    sound. Clips may have several labels, or one.
+
+    Parameters
+    ----------
+    global_net : MultiLevelAttentionClassifier, FrozenEstimator of a fitted one, or None, default=None
+        The global stream. None builds it like the local one: convolutions over time, the sum of maximum and mean over
+        the frames, and two dense layers. A given net's frames are scored as clips of one segment.
+    n_windows : int, default=10
+        How many labels choose a window.
+    window : int, default=3
+        Segments of a window; windows at the edge of a clip are shifted into it.
+    suppress : bool, default=True
+        Take the frames up to ``window // 4`` from a peak away from the labels that follow, so that windows spread.
+    training : {"joint", "frozen_global"}, default="joint"
+        Train both streams at once; or the global one first (a given net by its own parameters) and then the local one,
+        each for ``max_epochs``.
+    stream : {"fused", "global", "local"}, default="fused"
+        Which probabilities to give: of both streams, or of one alone. Acts after training.
+    n_conv_layers : int, default=1
+        Convolutions over three segments, each followed by batch norm and ReLU; with 0 the segments are used as they
+        are.
+    hidden_size : int, default=512
+        Width of all layers.
+    dropout : float, default=0.3
+        Share of the pooled features and of the hidden units that is dropped in training.
+    threshold : float, array of shape (n_labels,) or dict, default=0.5
+        A label is predicted where its probability is above: one number, one for each label of fit, or a dict from label
+        to number, whose key None stands for all labels it does not name. Acts after training; see
+        :class:`skzsl.model_selection.ThresholdTuner`.
+    balanced : bool, default=False
+        Draw clips so that every label is met equally often, instead of each clip once an epoch.
+    mixup : float, default=0.0
+        Mix clips in pairs, with their labels, by shares from Beta(mixup, mixup); 0 for not.
+    lr : float, default=0.001
+        Learning rate, the highest one with ``one_cycle``.
+    one_cycle : bool, default=True
+        Raise the learning rate to ``lr`` in the first three tenths of ``fit``, then lower it to 0. ``partial_fit``
+        keeps to ``lr``.
+    max_epochs : int, default=20
+        Passes over the clips.
+    averaged_epochs : int, default=0
+        Of how many last epochs of ``fit`` the weights are averaged; 0 for not.
+    shuffle : bool, default=True
+        Draw a new order of the clips before every epoch.
+    optimizer : str or class, default="AdamW"
+        Optimiser of ``torch.optim``.
+    weight_decay : float, default=0.0
+        Weight decay of the optimiser.
+    batch_size : int, default=128
+        Clips a step.
+    device : str, default="auto"
+        "auto", "cpu", "cuda" or "cuda:1".
+    callbacks : list of skorch callbacks or None, default=None
+        Clipping, checkpoints and whatever else acts on losses and weights.
+    validation_fraction : float or None, default=None
+        Share of the clips held out for early stopping: training ends when their mean average precision has not improved
+        for ``patience`` epochs, and the best weights are kept.
+    patience : int, default=5
+        Epochs without improvement before early stopping.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights of the last call; with "frozen_global" from those of the local stream.
+    memory : str, joblib.Memory or None, default=None
+        Where to keep trainings: a fit on the same data with the same parameters, other than ``threshold`` and
+        ``stream``, is looked up instead of repeated. With ``random_state=None`` too, the first training is used again.
+        Callbacks act on a copy of the model.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, the orders, the dropped units and the held-out clips.
+    verbose : bool, default=False
+        Show a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        Labels of y: sorted, or in the order of its columns.
+    seen_classes_ : ndarray
+        Labels with a positive clip in fit; the others were trained as absent.
+    global_net_ : estimator
+        The given net as it was trained first; only with ``global_net`` and "frozen_global".
+    module_ : torch.nn.Module
+        The trained net.
+    n_features_in_ : int
+        Features d of a segment.
+    n_iter_ : int
+        Passes made over the clips.
+    history_ : list of dict
+        One entry for each pass: its losses, with early stopping "valid_map", and what callbacks recorded.
+
+    Notes
+    -----
+    Segments are standardised inside the net, so uint8 features can be given as they are. Output biases start at the
+    log-odds of the labels' frequencies. The paper has Adam on spectrograms, ``suppress=False`` and local streams of the
+    global one's structure.
+
+    References
+    ----------
+    Wang, Zou and Chong (2021). A global-local attention framework for weakly labelled audio tagging. ICASSP.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skzsl import GlobalLocalAttentionClassifier, indicator_frame
+    >>> X = np.random.default_rng(0).normal(size=(4, 10, 128))
+    >>> y = indicator_frame([["rain"], ["rain", "dog bark"], ["dog bark"], []])
+    >>> model = GlobalLocalAttentionClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (4, 2)
+    >>> labels, spans = model.windows(X)
+    >>> labels.shape, spans.shape
+    ((4, 2), (4, 2, 2))
+    """
+
+    _parameter_constraints: dict = {
+        **TaggingNet._parameter_constraints,
+        "global_net": [TaggingNet, FrozenEstimator, None],
+        "n_windows": [Interval(Integral, 1, None, closed="left")],
+        "window": [Interval(Integral, 1, None, closed="left")],
+        "suppress": ["boolean"],
+        "training": [StrOptions({"joint", "frozen_global"})],
+        "stream": [StrOptions({"fused", *_STREAMS})],
+        "n_conv_layers": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        global_net=None,
+        *,
+        n_windows=10,
+        window=3,
+        suppress=True,
+        training="joint",
+        stream="fused",
+        n_conv_layers=1,
+        hidden_size=512,
+        dropout=0.3,
+        threshold=0.5,
+        balanced=False,
+        mixup=0.0,
+        lr=0.001,
+        one_cycle=True,
+        max_epochs=20,
+        averaged_epochs=0,
+        shuffle=True,
+        optimizer="AdamW",
+        weight_decay=0.0,
+        batch_size=128,
+        device="auto",
+        callbacks=None,
+        validation_fraction=None,
+        patience=5,
+        warm_start=False,
+        memory=None,
+        random_state=None,
+        verbose=False,
+    ):
+        self.global_net = global_net
+        self.n_windows = n_windows
+        self.window = window
+        self.suppress = suppress
+        self.training = training
+        self.stream = stream
+        self.n_conv_layers = n_conv_layers
+        self.hidden_size = hidden_size
+        self.dropout = dropout
+        self.threshold = threshold
+        self.balanced = balanced
+        self.mixup = mixup
+        self.lr = lr
+        self.one_cycle = one_cycle
+        self.max_epochs = max_epochs
+        self.averaged_epochs = averaged_epochs
+        self.shuffle = shuffle
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.device = device
+        self.callbacks = callbacks
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.memory = memory
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def windows(self, X):
+        """Which labels chose which segments for the local stream.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+
+        Returns
+        -------
+        labels : ndarray of shape (n, n_windows)
+            The labels of fit that chose, the most probable first.
+        spans : ndarray of shape (n, n_windows, 2), int
+            First segment of each one's window, and the first after it.
+        """
+        check_is_fitted(self)
+        segments, module = check_segments(self, X), self.module_
+        n_windows = min(module.n_windows, len(self._labels_of_fit))
+        columns, starts = self._apply(module.windows, segments, shape=(2, n_windows)).astype(int).swapaxes(0, 1)
+        ends = np.minimum(starts + module.window, segments.mask().sum(axis=1, keepdims=True))
+        return self._labels_of_fit[columns], np.stack([starts, ends], axis=2)
+
+    @property
+    def _net_parameters(self):
+        own = ("global_net", "n_windows", "window", "suppress", "training", "n_conv_layers")
+        return (*super()._net_parameters, *own)
+
+    @property
+    def _post_fit(self):
+        return (*super()._post_fit, "stream")
+
+    def _check_settings(self):
+        super()._check_settings()
+        given = self.global_net
+        if isinstance(given, FrozenEstimator):
+            if self.training == "joint":
+                raise ValueError(
+                    'training="joint" trains the global net, which is frozen; pass training="frozen_global" or the '
+                    "estimator itself."
+                )
+            check_is_fitted(given)
+            given = given.estimator
+        if given is not None and not (isinstance(given, TaggingNet) and not isinstance(given, type(self))):
+            raise ValueError(f"global_net={self.global_net!r}; pass a MultiLevelAttentionClassifier or None.")
+
+    def _train_module(self, segments, codes, build, *, epochs, going_on, partial):
+        start_global = self.training == "frozen_global" and not going_on
+        if start_global and partial:
+            raise ValueError('training="frozen_global" needs fit to train the global stream; pass training="joint".')
+        earlier = self._train_global(segments, codes, build, epochs) if start_global else []
+        super()._train_module(segments, codes, build, epochs=epochs, going_on=going_on, partial=partial)
+        if earlier:
+            own, self.history_ = self.history_, earlier
+            self._record(own, going_on=True)
+
+    def _train_global(self, segments, codes, build, epochs):
+        """Train the global stream alone, keep its state, and return its history where the epochs are our own."""
+        if self.global_net is None:
+            module, arguments = self._conv_stream(segments.values.shape[-1], **build)
+            self._train_stream(module, arguments, segments, codes, epochs=epochs, going_on=False, partial=False)
+            self._global_state = self.module_.state_dict()
+            return self.history_
+        fitted = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
+        self.global_net_ = fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
+        if self.global_net_._labels_of_fit.tolist() != self.classes_.tolist():
+            raise ValueError(
+                "The frozen global net was fitted on other labels, or in another order; fit it on y's columns."
+            )
+        if self.global_net_.n_features_in_ != segments.values.shape[-1]:
+            raise ValueError(
+                f"The frozen global net was fitted on {self.global_net_.n_features_in_} features, X has "
+                f"{segments.values.shape[-1]}; fit it on clips like these."
+            )
+        self._global_state = self.global_net_.module_.state_dict()
+        return []
+
+    def _build(self, n_features, *, start=None, **build):
+        from ..nets import GlobalLocalModule
+
+        local = self._conv_stream(n_features, **build)
+        given = self.global_net.estimator if isinstance(self.global_net, FrozenEstimator) else self.global_net
+        stream, arguments = local if given is None else given._build(n_features, **build)
+        frozen = self.training == "frozen_global"
+        if frozen and start is None:
+            arguments = {**arguments, "start": self._global_state}
+        return GlobalLocalModule, {
+            "global_stream": (stream, arguments),
+            "local_stream": local,
+            "n_windows": self.n_windows,
+            "window": self.window,
+            "suppress": self.suppress,
+            "frozen": frozen,
+            "start": start,
+        }
+
+    def _conv_stream(self, n_features, **build):
+        from ..nets import ConvStream
+
+        own = {"n_conv_layers": self.n_conv_layers, "hidden_size": self.hidden_size, "dropout": self.dropout}
+        return ConvStream, {"n_features": n_features, **own, **build}
+
+    def _probabilities_of(self, segments):
+        module, n_labels = self.module_, len(self._labels_of_fit)
+        if self.stream == "global":
+            return expit(self._apply(module.global_stream.forward, segments, shape=(n_labels,)))
+        streams = expit(self._apply(module.forward, segments, shape=(2, n_labels)))
+        if self.stream == "local":
+            return streams[:, 1]
+        return 0.5 * (streams.max(axis=1) + streams.mean(axis=1))
