@@ -150,8 +150,16 @@ def _check_values(values, names):
 
 
 def balancing_chances(indicator: np.ndarray) -> np.ndarray:
-    """Chance of each clip (n,) to be drawn, with which every label that has clips is met equally often."""
+    """Chance of each clip (n,) to be drawn, with which every label that has clips is met equally often.
+
+    Raises
+    ------
+    ValueError
+        If no clip has a label.
+    """
     counts = indicator.sum(axis=0, dtype=np.int64)
+    if not counts.any():
+        raise ValueError(f"None of the {len(indicator)} clips to train on has a label to balance; pass balanced=False.")
     per_clip = np.divide(1.0, counts, out=np.zeros(len(counts)), where=counts > 0)
     chances = np.concatenate([indicator[rows].astype(np.float64) @ per_clip for rows in row_chunks(indicator)])
     return chances / chances.sum()

@@ -177,4 +177,6 @@ class EpochTraining:
 
 
 def _comparable(setting):
+    if hasattr(setting, "get_params"):  # an estimator, whose parameters may change in place
+        return type(setting), sorted((name, repr(value)) for name, value in setting.get_params().items())
     return tuple(setting) if isinstance(setting, list | np.ndarray) else setting

@@ -1,5 +1,7 @@
-"""Displays of what a model attends to (matplotlib)."""
+"""Displays of what a model attends to, listens to and knows (matplotlib)."""
 
 from ._attention import AttentionDisplay
+from ._label_map import LabelMapDisplay
+from ._windows import WindowDisplay
 
-__all__ = ["AttentionDisplay"]
+__all__ = ["AttentionDisplay", "LabelMapDisplay", "WindowDisplay"]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .._views import unwrap
+from ._timeline import check_clip, draw_spans, row_axes
 
 
 class AttentionDisplay:
@@ -80,10 +79,7 @@ class AttentionDisplay:
         ValueError
             If ``clip`` is not (T, d).
         """
-        clip = np.asarray(clip)
-        if clip.ndim != 2:
-            raise ValueError(f"clip has shape {clip.shape}; pass the segments of one clip, (T, d), such as X[0].")
-        model, clips = unwrap(estimator, clip[None])
+        model, clips = unwrap(estimator, check_clip(clip)[None])
         while not hasattr(model, "attention") and hasattr(model, "estimator_"):
             model, clips = unwrap(model.estimator_, clips)
         if not hasattr(model, "attention"):
@@ -108,22 +104,12 @@ class AttentionDisplay:
         -------
         display : AttentionDisplay
         """
-        import matplotlib.pyplot as plt
-        from matplotlib.patches import Rectangle
-
         n_labels, n_segments = self.weights.shape
-        if ax is None:
-            _, ax = plt.subplots(figsize=(7, 1.2 + 0.35 * n_labels), layout="constrained")
+        ax = row_axes(ax, self.labels)
         seconds = n_segments * self.segment_duration
         look = {"aspect": "auto", "cmap": "Blues", "vmin": 0.0, "interpolation": "nearest", **kwargs}
         self.image_ = ax.imshow(self.weights, extent=(0.0, seconds, n_labels - 0.5, -0.5), **look)
-        rows = {label: row for row, label in enumerate(self.labels)}
-        for label, onset, offset in self.spans or []:
-            if label in rows:
-                frame = (onset, rows[label] - 0.4), offset - onset, 0.8
-                ax.add_patch(Rectangle(*frame, fill=False, edgecolor="tab:red", linewidth=1.5))
-        ax.set_yticks(range(n_labels), labels=[str(label) for label in self.labels])
-        ax.set_xlabel("seconds")
+        draw_spans(ax, self.labels, self.spans)
         ax.figure.colorbar(self.image_, ax=ax, label="attention")
         self.ax_, self.figure_ = ax, ax.figure
         return self

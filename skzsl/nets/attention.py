@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .standardized import StandardizedModule
+from .standardized import StandardizedModule, start_from
 
 
 class TemporalAttentionModule(StandardizedModule):
@@ -54,7 +54,7 @@ class TemporalAttentionModule(StandardizedModule):
         self.text = nn.Sequential(*_layers([n_dims, *text_sizes]))
         self.alpha = alpha
         self.project_mean = project_mean
-        self.start_from(start)
+        start_from(self, start)
 
     def forward(self, segments: Tensor, mask: Tensor, vectors: Tensor, alpha=None, project_mean=None) -> Tensor:
         """Score every clip against every label, with the settings of training or others."""

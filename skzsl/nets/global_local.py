@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from .attention_pooling import gather, spread
 from .layers import ReLUDropout, RowNorm, sigmoid
 from .multi_level import log_odds
-from .standardized import StandardizedModule
+from .standardized import StandardizedModule, start_from
 
 
 class ConvStream(StandardizedModule):
@@ -47,7 +47,7 @@ class ConvStream(StandardizedModule):
         self.score = nn.Linear(hidden_size, len(log_odds))
         with torch.no_grad():
             self.score.bias.copy_(log_odds)
-        self.start_from(start)
+        start_from(self, start)
 
     def forward(self, segments: Tensor, mask: Tensor) -> Tensor:
         """Log-odds of every label in every clip."""
@@ -113,8 +113,7 @@ class GlobalLocalModule(nn.Module):
         self.global_stream, self.local_stream = (module(**given) for module, given in (global_stream, local_stream))
         self.global_stream.requires_grad_(not frozen)
         self.n_windows, self.window, self.suppress, self.frozen = n_windows, window, suppress, frozen
-        if start is not None:
-            self.load_state_dict(start)
+        start_from(self, start)
 
     def train(self, mode=True):
         """Switch training on or off; a frozen global stream stays as in prediction."""

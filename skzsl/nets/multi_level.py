@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .attention_pooling import AttentionPooling, gather, spread
 from .layers import ReLUDropout, RowNorm
-from .standardized import StandardizedModule
+from .standardized import StandardizedModule, start_from
 
 
 class MultiLevelAttentionModule(StandardizedModule):
@@ -52,9 +52,10 @@ class MultiLevelAttentionModule(StandardizedModule):
         widths = [n_features] + [hidden_size] * sum(depth for depth, _ in levels)
         layers = [_layer(*sizes, dropout, batch_norm) for sizes in pairwise(widths)]
         self.blocks = nn.ModuleList(nn.Sequential(*(layers.pop(0) for _ in range(depth))) for depth, _ in levels)
-        self.pools = nn.ModuleList(AttentionPooling(hidden_size, len(log_odds), pool, log_odds) for _, pool in levels)
-        self.fuse = _fusion(log_odds, len(levels)) if len(levels) > 1 else None
-        self.start_from(start)
+        at_levels, fuse = (log_odds, None) if len(levels) == 1 else _fusion(log_odds, len(levels))
+        self.fuse: nn.Linear | None = fuse
+        self.pools = nn.ModuleList(AttentionPooling(hidden_size, len(log_odds), pool, at_levels) for _, pool in levels)
+        start_from(self, start)
 
     def forward(self, segments: Tensor, mask: Tensor) -> Tensor:
         """Log-odds of every label in every clip."""
@@ -90,19 +91,22 @@ def log_odds(probabilities: Tensor) -> Tensor:
 
 
 def _fusion(log_odds, n_levels):
-    """Linear layer on the levels' probabilities (n_levels C) that starts as their mean, label by label.
+    """Where the biases of the levels start, and the linear layer on their probabilities (n_levels C).
 
-    On that mean the log-odds start on a line: their value at the label's frequency, the negative of it at 1, and never
-    flatter than the log-odds are at one half. Started at random, as layers are, it learns rare labels very slowly.
+    The layer starts as the mean of the levels, label by label, mapped to log-odds along the tangent at the probability
+    q where the levels start; there it gives ``log_odds``. With q = 1 / (2 |log_odds|), and one half at most, the line
+    reaches the opposite log-odds near 1, and the levels of rare labels start where their gradients have not vanished.
+    Layers that start at random take many more epochs to learn rare labels.
     """
     n_labels = len(log_odds)
+    rarer = 0.5 / log_odds.abs().clamp(min=1.0)
+    start = torch.where(log_odds > 0, 1 - rarer, rarer)
+    slope = 1 / (start * (1 - start))
     fusion = nn.Linear(n_levels * n_labels, n_labels)
-    frequency = torch.sigmoid(log_odds)
-    slope = (-2 * log_odds / (1 - frequency)).clamp(min=4.0)
     with torch.no_grad():
         fusion.weight.copy_(torch.diag(slope / n_levels).repeat(1, n_levels))
-        fusion.bias.copy_(log_odds - slope * frequency)
-    return fusion
+        fusion.bias.copy_(log_odds - slope * start)
+    return torch.logit(start), fusion
 
 
 def _layer(n_inputs, n_outputs, dropout, batch_norm):

@@ -52,5 +52,6 @@ class WeightAverage:
         self.average.update_parameters(self.module)
 
     def load(self):
-        """Give the module the mean."""
-        self.module.load_state_dict(self.average.module.state_dict())
+        """Give the module the mean, if any weights were taken in."""
+        if self.average.n_averaged:
+            self.module.load_state_dict(self.average.module.state_dict())

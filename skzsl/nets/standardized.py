@@ -30,21 +30,22 @@ class StandardizedModule(nn.Module):
         """Standardise the segments and zero the absent: they may be NaN, which spreads through products with zero."""
         return (segments - self.shift).div_(self.scale).masked_fill_(~mask[:, :, None], 0.0)
 
-    def start_from(self, state):
-        """Take another net's weights, if there are any.
 
-        Raises
-        ------
-        ValueError
-            If its layers have other sizes.
-        """
-        if state is not None:
-            try:
-                self.load_state_dict(state)
-            except RuntimeError as error:
-                raise ValueError(
-                    f"The trained net has layers of other sizes; start anew with fit and warm_start=False. {error}"
-                ) from error
+def start_from(module: nn.Module, state):
+    """Give a module another net's weights, if there are any.
+
+    Raises
+    ------
+    ValueError
+        If its layers have other sizes.
+    """
+    if state is not None:
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            raise ValueError(
+                f"The trained net has layers of other sizes; start anew with fit and warm_start=False. {error}"
+            ) from error
 
 
 def all_present(mask: Tensor) -> bool:

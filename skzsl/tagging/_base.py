@@ -65,6 +65,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         return ("threshold",)
 
     def _become_view(self):
+        self._columns(None)  # an unknown label is refused now
         self._owns_net = False  # training a view must not train the net of the model
 
     def _check_settings(self):
@@ -82,14 +83,12 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
 
     def _fit_labels(self, y, n_clips) -> Targets:
         """Start anew with the labels of y."""
-        self._note_kind(y)
-        return self._keep(self._encode(y, n_clips))
+        return self._start(y, n_clips)
 
     def _extend_labels(self, y, n_clips, classes=None) -> Targets:
         """Go on with the labels of the first call."""
         if not hasattr(self, "n_iter_"):
-            self._note_kind(y)
-            return self._keep(self._encode(y, n_clips, classes=classes))
+            return self._start(y, n_clips, classes=classes)
         if self._multilabel != is_indicator(y):
             raise ValueError(
                 "y is of another kind than in the first call; pass an indicator or one label a clip again."
@@ -99,15 +98,9 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         if new:
             raise ValueError(
                 f"Labels {new[:5]} were not in the first call, and a tagger cannot add labels; name all in the first "
-                "partial_fit, as columns of y or as classes."
+                "partial_fit: as columns of y or, where clips have one label, as classes."
             )
         return self._keep(targets)
-
-    def _note_kind(self, y):
-        self._multilabel = is_indicator(y)
-        if self._multilabel:
-            dtype = np.asarray(y).dtype
-            self._indicator_dtype = dtype if dtype.kind in "biuf" else np.dtype(int)
 
     def _encode(self, y, n_clips, *, seen=None, classes=None) -> Targets:
         """Encode y as an indicator (n, C) of all labels, whether they have a clip or not."""
@@ -128,7 +121,12 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             codes = every
         return Targets(targets.classes, targets.seen, codes)
 
-    def _keep(self, targets):
+    def _start(self, y, n_clips, **known):
+        self._multilabel = is_indicator(y)
+        if self._multilabel:
+            dtype = np.asarray(y).dtype
+            self._indicator_dtype = dtype if dtype.kind in "biuf" else np.dtype(int)
+        targets = self._encode(y, n_clips, **known)
         if not targets.codes.any():
             raise ValueError("y has no positive clip of any label, so no class to learn; pass clips that have labels.")
         if not self._multilabel and len(targets.classes) < 2:
@@ -136,6 +134,9 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
                 f"y holds one class only, {targets.classes.tolist()[0]!r}, in {len(targets.codes)} sample(s): nothing "
                 "to tell apart; pass clips of at least two labels."
             )
+        return self._keep(targets)
+
+    def _keep(self, targets):
         self.classes_ = self._labels_of_fit = targets.classes
         self.seen_classes_ = targets.seen
         return targets
@@ -179,6 +180,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         if candidates is not self._labels_of_fit:
             scores = scores[:, columns]
         if not self._multilabel:
+            scores = np.maximum(scores, np.finfo(scores.dtype).tiny)
             scores /= scores.sum(axis=1, keepdims=True)
         return scores, candidates
 

@@ -15,8 +15,6 @@ from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from ._base import TaggingNet
 
-_STREAMS = ("global", "local")
-
 
 class GlobalLocalAttentionClassifier(TaggingNet):
     """Tag weakly labelled clips by listening twice: to the whole clip, and to the windows that it made suspect.
@@ -62,7 +60,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         Learning rate, the highest one with ``one_cycle``.
     one_cycle : bool, default=True
         Raise the learning rate to ``lr`` in the first three tenths of ``fit``, then lower it to 0. ``partial_fit``
-        keeps to ``lr``.
+        keeps to ``lr``. Callbacks that set learning rates need False.
     max_epochs : int, default=20
         Passes over the clips.
     averaged_epochs : int, default=0
@@ -101,8 +99,6 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         Labels of y: sorted, or in the order of its columns.
     seen_classes_ : ndarray
         Labels with a positive clip in fit; the others were trained as absent.
-    global_net_ : estimator
-        The given net as it was trained first; only with ``global_net`` and "frozen_global".
     module_ : torch.nn.Module
         The trained net.
     n_features_in_ : int
@@ -138,12 +134,12 @@ class GlobalLocalAttentionClassifier(TaggingNet):
 
     _parameter_constraints: dict = {
         **TaggingNet._parameter_constraints,
-        "global_net": [TaggingNet, FrozenEstimator, None],
+        "global_net": "no_validation",
         "n_windows": [Interval(Integral, 1, None, closed="left")],
         "window": [Interval(Integral, 1, None, closed="left")],
         "suppress": ["boolean"],
         "training": [StrOptions({"joint", "frozen_global"})],
-        "stream": [StrOptions({"fused", *_STREAMS})],
+        "stream": [StrOptions({"fused", "global", "local"})],
         "n_conv_layers": [Interval(Integral, 0, None, closed="left")],
     }
 
@@ -250,56 +246,59 @@ class GlobalLocalAttentionClassifier(TaggingNet):
                 )
             check_is_fitted(given)
             given = given.estimator
-        if given is not None and not (isinstance(given, TaggingNet) and not isinstance(given, type(self))):
+        if given is None:
+            return
+        if not isinstance(given, TaggingNet) or isinstance(given, type(self)):
             raise ValueError(f"global_net={self.global_net!r}; pass a MultiLevelAttentionClassifier or None.")
+        given._validate_params()
+        given._check_settings()
 
     def _train_module(self, segments, codes, build, *, epochs, going_on, partial):
         start_global = self.training == "frozen_global" and not going_on
         if start_global and partial:
             raise ValueError('training="frozen_global" needs fit to train the global stream; pass training="joint".')
-        earlier = self._train_global(segments, codes, build, epochs) if start_global else []
+        earlier: list[dict] = []
+        if start_global:
+            earlier, build["global_start"] = self._train_global(segments, codes, build, epochs)
         super()._train_module(segments, codes, build, epochs=epochs, going_on=going_on, partial=partial)
-        if earlier:
+        if start_global:
             own, self.history_ = self.history_, earlier
             self._record(own, going_on=True)
 
     def _train_global(self, segments, codes, build, epochs):
-        """Train the global stream alone, keep its state, and return its history where the epochs are our own."""
+        """Train the global stream alone; its history and its state."""
         if self.global_net is None:
             module, arguments = self._conv_stream(segments.values.shape[-1], **build)
             self._train_stream(module, arguments, segments, codes, epochs=epochs, going_on=False, partial=False)
-            self._global_state = self.module_.state_dict()
-            return self.history_
-        fitted = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
-        self.global_net_ = fitted.estimator if isinstance(fitted, FrozenEstimator) else fitted
-        if self.global_net_._labels_of_fit.tolist() != self.classes_.tolist():
+            return self.history_, self.module_.state_dict()
+        if not isinstance(self.global_net, FrozenEstimator):
+            net = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
+            return net.history_, net.module_.state_dict()
+        net = self.global_net.estimator
+        if net._labels_of_fit.tolist() != self.classes_.tolist():
             raise ValueError(
                 "The frozen global net was fitted on other labels, or in another order; fit it on y's columns."
             )
-        if self.global_net_.n_features_in_ != segments.values.shape[-1]:
+        if net.n_features_in_ != segments.values.shape[-1]:
             raise ValueError(
-                f"The frozen global net was fitted on {self.global_net_.n_features_in_} features, X has "
+                f"The frozen global net was fitted on {net.n_features_in_} features, X has "
                 f"{segments.values.shape[-1]}; fit it on clips like these."
             )
-        self._global_state = self.global_net_.module_.state_dict()
-        return []
+        return [], net.module_.state_dict()
 
-    def _build(self, n_features, *, start=None, **build):
+    def _build(self, n_features, *, start=None, global_start=None, **build):
         from ..nets import GlobalLocalModule
 
         local = self._conv_stream(n_features, **build)
         given = self.global_net.estimator if isinstance(self.global_net, FrozenEstimator) else self.global_net
         stream, arguments = local if given is None else given._build(n_features, **build)
-        frozen = self.training == "frozen_global"
-        if frozen and start is None:
-            arguments = {**arguments, "start": self._global_state}
         return GlobalLocalModule, {
-            "global_stream": (stream, arguments),
+            "global_stream": (stream, {**arguments, "start": global_start}),
             "local_stream": local,
             "n_windows": self.n_windows,
             "window": self.window,
             "suppress": self.suppress,
-            "frozen": frozen,
+            "frozen": self.training == "frozen_global",
             "start": start,
         }
 
@@ -310,6 +309,8 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         return ConvStream, {"n_features": n_features, **own, **build}
 
     def _probabilities_of(self, segments):
+        if self.stream not in {"fused", "global", "local"}:
+            raise ValueError(f"stream={self.stream!r}; pass 'fused', 'global' or 'local'.")
         module, n_labels = self.module_, len(self._labels_of_fit)
         if self.stream == "global":
             return expit(self._apply(module.global_stream.forward, segments, shape=(n_labels,)))

@@ -43,7 +43,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
         Learning rate, the highest one with ``one_cycle``.
     one_cycle : bool, default=True
         Raise the learning rate to ``lr`` in the first three tenths of ``fit``, then lower it to 0. ``partial_fit``
-        keeps to ``lr``.
+        keeps to ``lr``. Callbacks that set learning rates need False.
     max_epochs : int, default=20
         Passes over the clips.
     averaged_epochs : int, default=0
@@ -198,11 +198,10 @@ class MultiLevelAttentionClassifier(TaggingNet):
             For a level that the architecture does not have.
         """
         check_is_fitted(self)
-        n_levels = len(parse_architecture(self.architecture))
+        n_levels = len(self.module_.pools)
         if level not in range(-n_levels, n_levels):
-            raise ValueError(
-                f"level={level!r}; architecture={self.architecture!r} has {n_levels}, from 0, and -1 is the last."
-            )
+            raise ValueError(f"level={level!r}; this model has {n_levels}, counted from 0, and -1 is the last.")
+        level = int(level)
         columns, _ = self._columns(labels)
         segments = check_segments(self, X)
         shape = (len(self._labels_of_fit), segments.three_d().shape[1])

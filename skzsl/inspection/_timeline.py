@@ -1,0 +1,41 @@
+"""What the displays of one clip share: a row for each label over the seconds of the clip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def check_clip(clip) -> np.ndarray:
+    """Check the segments of one clip, (T, d).
+
+    Raises
+    ------
+    ValueError
+        For other dimensions.
+    """
+    clip = np.asarray(clip)
+    if clip.ndim != 2:
+        raise ValueError(f"clip has shape {clip.shape}; pass the segments of one clip, (T, d), such as X[0].")
+    return clip
+
+
+def row_axes(ax, labels):
+    """Axes with a row for each label, new ones where ``ax`` is None."""
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7, 1.2 + 0.35 * len(labels)), layout="constrained")
+    ax.set_yticks(range(len(labels)), labels=[str(label) for label in labels])
+    ax.set_xlabel("seconds")
+    return ax
+
+
+def draw_spans(ax, labels, spans):
+    """Frame in the row of each label when it truly sounds; labels without a row are not drawn."""
+    from matplotlib.patches import Rectangle
+
+    rows = {label: row for row, label in enumerate(labels)}
+    for label, onset, offset in spans or []:
+        if label in rows:
+            frame = (onset, rows[label] - 0.4), offset - onset, 0.8
+            ax.add_patch(Rectangle(*frame, fill=False, edgecolor="tab:red", linewidth=1.5))
