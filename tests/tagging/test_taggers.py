@@ -13,7 +13,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import Callback
 
 from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier, with_labels
 from skzsl.metrics import mean_average_precision, multilabel_f1
@@ -75,7 +74,7 @@ def test_events_are_tagged(make_model, rng):
 
 def test_one_label_a_clip_is_learnt_and_has_probabilities_that_sum_to_one(make_model, single):
     X, y = single
-    model = make_model(max_epochs=30).fit(X, y)
+    model = make_model(max_epochs=30, lr=0.03).fit(X, y)
     assert model.classes_.tolist() == model.seen_classes_.tolist() == sorted(LABELS)
     assert model.score(X, y) == np.mean(model.predict(X) == y) > 0.9
     for labels in (None, ["wind", "dog"], ["rain"]):
@@ -84,7 +83,7 @@ def test_one_label_a_clip_is_learnt_and_has_probabilities_that_sum_to_one(make_m
     np.testing.assert_array_equal(model.predict(X), model.classes_[every.argmax(axis=1)])
     pair = every[:, [3, 0]] / every[:, [3, 0]].sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.predict_proba(X, labels=["wind", "dog"]), pair, rtol=1e-4)
-    numbers = make_model(max_epochs=30).fit(X, np.searchsorted(model.classes_, y))
+    numbers = make_model(max_epochs=30, lr=0.03).fit(X, np.searchsorted(model.classes_, y))
     np.testing.assert_array_equal(numbers.predict(X), np.searchsorted(model.classes_, model.predict(X)))
 
 
@@ -177,13 +176,12 @@ def test_tuned_thresholds_are_better_on_held_out_clips(make_model, events, strat
     assert multilabel_f1(y, tuner.predict(X)) > multilabel_f1(y, make_model().fit(X, y).predict(X))
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_searches_over_thresholds_train_once_a_fold(make_model, events, tmp_path, n_jobs):
+def test_searches_over_thresholds_in_two_processes_train_once_a_fold(make_model, events, tmp_path):
     X, y = events
     grid = {"threshold": [0.2, 0.4, {"dog": 0.3, None: 0.5}]}
     settings = {"scoring": "f1_micro", "cv": 2}
     remembering = make_model(memory=Memory(tmp_path, verbose=0))
-    search = GridSearchCV(remembering, grid, n_jobs=n_jobs, **settings).fit(X, y)
+    search = GridSearchCV(remembering, grid, n_jobs=2, **settings).fit(X, y)
     assert len(list(tmp_path.rglob("output.pkl"))) == 3
     plain = GridSearchCV(make_model(), grid, **settings).fit(X, y)
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
@@ -232,62 +230,6 @@ def test_models_survive_cloning_pickling_and_joblib(make_model, events, tmp_path
         np.testing.assert_array_equal(twin.predict_proba(X), expected)
         np.testing.assert_array_equal(twin.predict(X), predicted)
         np.testing.assert_array_equal(weights(twin.partial_fit(X, y)), weights(model))
-
-
-class Recorder(Callback):
-    """Weights after every epoch."""
-
-    def on_epoch_end(self, net, **kwargs):
-        self.seen = [*getattr(self, "seen", []), {k: v.clone() for k, v in net.module_.state_dict().items()}]
-
-
-def test_early_stopping_keeps_the_weights_of_the_best_map(make_model, events):
-    recorder = Recorder()
-    settings = {"lr": 0.05, "validation_fraction": 0.3, "patience": 2, "max_epochs": 60}
-    model = make_model(callbacks=[recorder], **settings).fit(*events)
-    maps = [epoch["valid_map"] for epoch in model.history_]
-    best = int(np.argmax(maps))
-    assert len(maps) == best + 3 < 60
-    for name, values in model.module_.state_dict().items():
-        assert values.equal(recorder.seen[best][name])
-    assert not np.array_equal(weights(model), weights(make_model(lr=0.05, max_epochs=best + 1).fit(*events)))
-
-
-def test_held_out_clips_without_labels_are_an_error_that_says_so(make_model, events):
-    X, y = events
-    first_only = y.where(np.arange(60)[:, None] == 0, 0).assign(rain=np.eye(60, dtype=np.uint8)[0])
-    with pytest.raises(ValueError, match="6 clips held out for validation have no label"):
-        make_model(validation_fraction=0.1).fit(X, first_only)
-    messages = {"held out for validation have no label", "trained on has a label"}
-    for seed in range(4):
-        with pytest.raises(ValueError, match="|".join(messages)):
-            make_model(validation_fraction=0.5, balanced=True, random_state=seed).fit(X, first_only)
-
-
-def test_labels_without_a_positive_clip_are_trained_as_absent(make_model, events):
-    X, y = events
-    for change in ({}, {"balanced": True}, {"mixup": 0.4}):
-        model = make_model(**change).fit(X, y.assign(bell=0)[["bell", *LABELS]])
-        assert model.classes_.tolist() == ["bell", *LABELS]
-        assert model.seen_classes_.tolist() == LABELS
-        probabilities = model.predict_proba(X)
-        assert probabilities[:, 0].mean() < probabilities[:, 1:].mean()
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        *({"balanced": True}, {"mixup": 0.4}, {"averaged_epochs": 2}, {"one_cycle": False}, {"lr": 0.1}),
-        *({"max_epochs": 3}, {"batch_size": 7}, {"shuffle": False}, {"optimizer": "SGD"}, {"weight_decay": 0.5}),
-        *({"dropout": 0.5}, {"hidden_size": 9}, {"random_state": 1}, {"validation_fraction": 0.3}),
-    ],
-    ids=str,
-)
-def test_every_training_parameter_acts_and_repeats_with_the_seed(make_model, events, changed):
-    X, y = events
-    model, again = make_model(**changed).fit(X, y), make_model(**changed).fit(X, y)
-    np.testing.assert_array_equal(weights(model), weights(again))
-    assert np.abs(make_model().fit(X, y).predict_proba(X) - model.predict_proba(X)).max() > 1e-4
 
 
 def test_pipelines_carry_segments_and_several_labels(make_model, events):

@@ -1,0 +1,253 @@
+"""Speed of the tagging nets: ratios measured side by side in one run, alternating, medians of repeats.
+
+``fit`` against hand-written torch loops that do the same work: the same loss, optimiser (AdamW, fused), learning rates
+and batches of uint8 clips, cast a batch at a time. One uses the package's module, the plain one torch's own layers
+(``nn.ReLU``, ``nn.Dropout``, autograd through the attention pooling). ``fit`` against the same module in skorch with its
+default iterator. ``predict_proba`` against the bare module in inference mode.
+"""
+
+import argparse
+import inspect
+import time
+
+import numpy as np
+import torch
+from common import Results, fingerprint, print_table
+from torch import nn
+from torch.nn import functional as F
+
+from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier, nets
+
+SIZES = {"n": 2000, "T": 10, "d": 128, "C": 527}
+SMALL = {"n": 2000, "T": 10, "d": 128, "C": 24}
+MODELS = {
+    "1-A": MultiLevelAttentionClassifier("1-A"),
+    "2-A-1-A": MultiLevelAttentionClassifier("2-A-1-A"),
+    "global-local": GlobalLocalAttentionClassifier(),
+}
+
+
+def make_clips(n, T, d, C):
+    """Random uint8 clips and labels, about two a clip."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 256, (n, T, d), dtype=np.uint8)
+    y = (rng.random((n, C)) < 2 / C).astype(np.uint8)
+    y[np.arange(C) % n, np.arange(C)] = 1
+    return X, y
+
+
+class PlainAttention(nn.Module):
+    """The 2-A-1-A or 1-A net from torch's own layers, as one would write it."""
+
+    def __init__(self, d, C, levels, hidden=600, dropout=0.4):
+        super().__init__()
+        sizes, blocks = d, []
+        for depth in levels:
+            layers = []
+            for _ in range(depth):
+                layers += [nn.Linear(sizes, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(dropout)]
+                sizes = hidden
+            blocks.append(nn.Sequential(*layers))
+        self.blocks = nn.ModuleList(blocks)
+        self.attention = nn.ModuleList(nn.Linear(hidden, C) for _ in levels)
+        self.score = nn.ModuleList(nn.Linear(hidden, C) for _ in levels)
+        self.fuse = nn.Linear(C * len(levels), C) if len(levels) > 1 else None
+
+    def forward(self, x):
+        n, T, d = x.shape
+        h, pooled = x.reshape(n * T, d), []
+        for block, attention, score in zip(self.blocks, self.attention, self.score, strict=True):
+            h = block(h)
+            v = torch.softmax(attention(h), dim=1).clamp(1e-7, 1 - 1e-7).view(n, T, -1)
+            f = torch.sigmoid(score(h)).view(n, T, -1)
+            pooled.append((v * f).sum(dim=1) / v.sum(dim=1))
+        if self.fuse is None:
+            return torch.logit(pooled[0].clamp(1e-7, 1 - 1e-7))
+        return self.fuse(torch.cat(pooled, dim=1))
+
+
+def loop(module, X, y, batch_size, epochs, device, lr=0.001):
+    """Train a module of (segments) or (segments, mask) on uint8 clips, with the learning rates of one cycle."""
+    module = module.to(device)
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+    values = X.flatten(0, 1).double()
+    shift, scale = values.mean(dim=0).float().to(device), values.std(dim=0).float().to(device)
+    takes_mask = len(inspect.signature(module.forward).parameters) == 2
+    optimizer = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=0.0, fused=True)
+    steps = epochs * -(-len(X) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
+    for _ in range(epochs):
+        losses = []
+        for rows in torch.randperm(len(X)).split(batch_size):
+            segments, targets = X[rows].to(device).float(), y[rows].to(device)
+            if takes_mask:
+                outputs = module(segments, torch.ones(segments.shape[:2], dtype=torch.bool, device=device))
+            else:
+                outputs = module((segments - shift) / scale)
+            targets = targets.float() if outputs.ndim == 2 else targets[:, None].float().expand_as(outputs)
+            loss = F.binary_cross_entropy_with_logits(outputs, targets) * (1 if outputs.ndim == 2 else 2)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.detach())
+        torch.stack(losses).mean().item()
+
+
+class Clips(torch.utils.data.Dataset):
+    """Clips for skorch's default iterator, one at a time."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, row):
+        inputs = {"segments": self.X[row].astype(np.float32), "mask": np.ones(self.X.shape[1], dtype=bool)}
+        return inputs, self.y[row]
+
+
+def skorch_net(model, batch_size, epochs, device):
+    """The module of a fitted model in a plain skorch net."""
+    from skorch import NeuralNet
+
+    trained = model._net
+    arguments = {name: value for name, value in trained.get_params().items() if name.startswith("module__")}
+    return NeuralNet(
+        type(trained.module_),
+        nets.TaggingLoss,
+        **{name: value for name, value in arguments.items() if name.count("__") == 1},
+        optimizer=torch.optim.AdamW,
+        optimizer__fused=True,
+        optimizer__weight_decay=0.0,
+        lr=0.001,
+        batch_size=batch_size,
+        max_epochs=epochs,
+        train_split=None,
+        iterator_train__shuffle=True,
+        verbose=0,
+        device=device,
+    )
+
+
+def alternate(functions, repeats, device):
+    """Median seconds of each function, called in turns."""
+    times = {name: [] for name in functions}
+    for repeat in range(repeats + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            if repeat:
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
+
+
+def settle(threads):
+    """One state of torch for both sides."""
+    torch.set_num_threads(threads)
+    # Moments of AdamW that fade to denormal numbers slow both sides, more or less with the order of the clips.
+    torch.set_flush_denormal(True)
+
+
+def time_fit(name, sizes, batch_size, epochs, threads, device, default_iterator=False, repeats=5):
+    """Seconds of a whole fit, and of the loops."""
+    settle(threads)
+    X, y = make_clips(**sizes)
+    model = MODELS[name].set_params(batch_size=batch_size, max_epochs=epochs, device=device, random_state=0)
+    model.fit(X, y)
+    build = {key[8:]: value for key, value in model._net.get_params().items() if key.startswith("module__")}
+    build = {key: value for key, value in build.items() if "__" not in key}
+    calls = {
+        "ours": lambda: model.fit(X, y),
+        "loop, our module": lambda: loop(type(model.module_)(**build), X, y, batch_size, epochs, device),
+    }
+    if name != "global-local":
+        levels = [depth for depth, _ in build["levels"]]
+        calls["plain loop"] = lambda: loop(
+            PlainAttention(sizes["d"], sizes["C"], levels), X, y, batch_size, epochs, device
+        )
+    if default_iterator:
+        net, clips = skorch_net(model, batch_size, epochs, device), Clips(X, y)
+        calls["skorch's iterator"] = lambda: net.fit(clips, None)
+    return {**alternate(calls, repeats, device), "clips a second": sizes["n"] * epochs}
+
+
+def time_predict(name, sizes, threads, device, repeats=7):
+    """Seconds of predict_proba, and of the bare module on the same batches."""
+    settle(threads)
+    X, y = make_clips(**sizes)
+    model = MODELS[name].set_params(batch_size=500, max_epochs=1, device=device, random_state=0).fit(X, y)
+    module = model.module_.eval()
+
+    def bare():
+        with torch.inference_mode():
+            return [
+                torch.sigmoid(
+                    module(rows.to(device).float(), torch.ones(rows.shape[:2], dtype=torch.bool, device=device))
+                ).cpu()
+                for rows in torch.from_numpy(X).split(199)
+            ]
+
+    return alternate({"ours": lambda: model.predict_proba(X), "bare module": bare}, repeats, device)
+
+
+def main():
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--device", default="cpu", help="cpu or cuda")
+    device = arguments.parse_args().device
+    results = Results("speed_nets" if device == "cpu" else f"speed_nets_{device}", {"sizes": SIZES, "small": SMALL})
+    modules = (nets.multi_level, nets.global_local, nets.attention_pooling, nets.layers, nets.training, nets.batches)
+    code = fingerprint(
+        *modules, nets.inference, nets.schedule, make_clips, PlainAttention, loop, time_fit, time_predict
+    )
+
+    cases = [(name, SIZES, 500, 4, threads) for name in MODELS for threads in (1, 2)]
+    cases += [("1-A", SMALL, 32, 4, 1), ("2-A-1-A", SMALL, 128, 4, 1), ("global-local", SMALL, 128, 4, 1)]
+    rows = []
+    for name, sizes, batch_size, epochs, threads in cases:
+        key = f"fit {name}, {sizes}, batch {batch_size}, {threads} threads"
+        seconds = results.get(key, lambda c=(name, sizes, batch_size, epochs, threads): time_fit(*c, device), code)
+        cells = [name, str(sizes["C"]), str(batch_size), str(threads), f"{seconds['ours']:.2f}"]
+        for other in ("loop, our module", "plain loop"):
+            cells.append(f"{seconds['ours'] / seconds[other]:.3f}" if other in seconds else "-")
+        rows.append([*cells, f"{seconds['clips a second'] / seconds['ours']:.0f}"])
+    header = [
+        "net",
+        "labels",
+        "batch",
+        "threads",
+        "fit, s",
+        "fit / loop with our module",
+        "fit / plain loop",
+        "clips a second",
+    ]
+    print_table(f"A whole fit of {SIZES['n']} clips x 10 x 128, 4 epochs", header, rows)
+
+    rows = []
+    for hidden in (64, 600):
+        MODELS["1-A"].set_params(hidden_size=hidden)
+        key = f"iterator, hidden {hidden}"
+        seconds = results.get(key, lambda: time_fit("1-A", SMALL, 32, 4, 1, device, default_iterator=True), code)
+        theirs = seconds["skorch's iterator"]
+        rows.append([str(hidden), f"{seconds['ours']:.2f}", f"{theirs:.2f}", f"{theirs / seconds['ours']:.2f} x"])
+    MODELS["1-A"].set_params(hidden_size=600)
+    header = ["hidden units", "fit, s", "skorch's default iterator, s", "ratio"]
+    print_table("1-A at batch 32, 24 labels, one thread", header, rows)
+
+    rows = []
+    for name in MODELS:
+        for threads in (1, 2):
+            key = f"predict {name}, {threads} threads"
+            seconds = results.get(key, lambda c=(name, SIZES, threads): time_predict(*c, device), code)
+            cells = [name, str(threads), f"{seconds['ours']:.2f}", f"{seconds['bare module']:.2f}"]
+            rows.append([*cells, f"{seconds['ours'] / seconds['bare module']:.3f}"])
+    header = ["net", "threads", "predict_proba, s", "bare module, s", "ratio"]
+    print_table(f"Prediction of {SIZES['n']} clips, {SIZES['C']} labels", header, rows)
+
+
+if __name__ == "__main__":
+    main()
