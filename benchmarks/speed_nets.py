@@ -2,8 +2,8 @@
 
 ``fit`` against hand-written torch loops that do the same work: the same loss, optimiser (AdamW, fused), learning rates
 and batches of uint8 clips, cast a batch at a time. One uses the package's module, the plain one torch's own layers
-(``nn.ReLU``, ``nn.Dropout``, autograd through the attention pooling). ``fit`` against the same module in skorch with its
-default iterator. ``predict_proba`` against the bare module in inference mode.
+(``nn.ReLU``, ``nn.Dropout``, autograd through the attention pooling). ``fit`` against the same module in skorch with
+its default iterator. ``predict_proba`` against the bare module in inference mode.
 """
 
 import argparse

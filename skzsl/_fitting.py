@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import joblib
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_memory
 
 
@@ -31,12 +32,20 @@ def fit_remembered(estimator, X, y, post_fit):
     defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
     # Hashed here, since joblib would hash more slowly and keep what is printed of tables of vectors.
-    key = joblib.hash((version("skzsl"), plain, X, y), hash_name="sha1")
+    key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), X, y), hash_name="sha1")
     remembered = check_memory(estimator.memory).cache(_fitted_attributes, ignore=["estimator", "X", "y"])
     attributes = remembered(key, plain, X, y)
     vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
     vars(estimator).update(attributes)
     return estimator
+
+
+def _parameters(estimator):
+    """Parameters by which a training is looked up; of fitted nets inside what they learned, which is always equal."""
+    return {
+        name: value.estimator._learned if isinstance(value, FrozenEstimator) else value
+        for name, value in estimator.get_params(deep=False).items()
+    }
 
 
 def _fitted_attributes(key, estimator, X, y):

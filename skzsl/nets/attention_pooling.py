@@ -96,16 +96,16 @@ class _AttendedMean(torch.autograd.Function):
 def _weights(attention, mask, reading):
     """Normalised weights, and v itself where its gradient needs it."""
     absent = None if all_present(mask) else ~mask[:, :, None]
+    if absent is not None and reading != "softmax_label":
+        attention = attention.masked_fill(absent, -torch.inf)
     if reading == "softmax_time":
-        if absent is not None:
-            attention = attention.masked_fill(absent, -torch.inf)
         return torch.softmax(attention, dim=1), None
     if reading == "sigmoid":
         # Where all are tiny, sigmoids are exponentials, and raising them alike changes no weight but saves them from 0.
         attention = attention + (-60 - attention.amax(dim=1, keepdim=True)).clamp_(min=0.0)
     values = sigmoid(attention) if reading == "sigmoid" else torch.softmax(attention, dim=2)
     weights = values.clone() if reading == "sigmoid" else values.clamp(_CLIP, 1 - _CLIP)
-    if absent is not None:
+    if absent is not None and reading == "softmax_label":
         weights.masked_fill_(absent, 0.0)
     return weights.div_(weights.sum(dim=1, keepdim=True)), values
 

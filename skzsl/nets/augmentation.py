@@ -31,8 +31,8 @@ class MixedBatches:
 
 def mix(segments: Tensor, mask: Tensor, targets: Tensor, share: Tensor, order: Tensor):
     """Mix each clip with that at its place in ``order``, of which it gets 1 - share (n,)."""
-    tiny = torch.finfo(segments.dtype).tiny
-    segments, share = segments.masked_fill(~mask[:, :, None], 0.0), share[:, None].clamp(tiny, 1 - tiny)
+    tiny, last = torch.finfo(segments.dtype).tiny, 1 - torch.finfo(segments.dtype).eps
+    segments, share = segments.masked_fill(~mask[:, :, None], 0.0), share[:, None].clamp(tiny, last)
     own, other = share * mask, (1 - share) * mask[order]
     total = (own + other).clamp_(min=tiny)
     mixed = segments * (own / total)[:, :, None] + segments[order] * (other / total)[:, :, None]

@@ -64,6 +64,12 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         """Parameters that act after training."""
         return ("threshold",)
 
+    @property
+    def _learned(self) -> tuple:
+        """What another estimator takes over from this one."""
+        weights = {name: weight.cpu().numpy() for name, weight in self.module_.state_dict().items()}
+        return type(self), self.get_params(deep=False), self._labels_of_fit, weights
+
     def _become_view(self):
         self._columns(None)  # an unknown label is refused now
         self._owns_net = False  # training a view must not train the net of the model

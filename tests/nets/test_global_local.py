@@ -23,7 +23,7 @@ def seeded(build, seed=0):
             if name.endswith(("var", "scale")):
                 values.uniform_(0.5, 3)
             elif values.is_floating_point():
-                values.add_(torch.randn_like(values))
+                values.add_(0.2 * torch.randn_like(values))
     return module.double().eval()
 
 
@@ -168,7 +168,6 @@ def test_both_streams_equal_a_loop_over_the_windows(ragged, stream, n_windows, w
     module = make_module(stream, n_windows=n_windows, window=window, suppress=suppress)
     segments, mask = ragged
     outputs, chosen = module(segments, mask).detach(), module.windows(segments, mask)
-    repeated = False
     for clip, present, output, (columns, starts) in zip(segments, mask, outputs, chosen, strict=True):
         clip, whole = clip[present], torch.ones(1, int(present.sum()), dtype=torch.bool)
         score, frames = (values[0].detach().numpy() for values in module.global_stream.with_frames(clip[None], whole))
@@ -180,8 +179,17 @@ def test_both_streams_equal_a_loop_over_the_windows(ragged, stream, n_windows, w
         )
         fused = 0.5 * (local.max(axis=0) + local.mean(axis=0))
         np.testing.assert_allclose(probability(output[1].numpy()), fused, atol=1e-8)
-        repeated |= 1 < len(set(expected[1])) < len(expected[1])
-    assert repeated or n_windows == 1 or window >= 8 or (suppress and window == 3 and n_windows == 3)
+
+
+def test_windows_that_several_labels_choose_count_as_often(ragged):
+    module, (segments, mask) = make_module(n_windows=4, window=2), ragged
+    outputs = probability(module(segments, mask).detach().numpy())[0, 1]
+    starts = module.windows(segments, mask)[0, 1].tolist()
+    assert 1 < len(set(starts)) < 4
+    local = np.array([probability(written_out(module.local_stream, segments[0, t : t + 2])[0]) for t in starts])
+    np.testing.assert_allclose(outputs, 0.5 * (local.max(axis=0) + local.mean(axis=0)), atol=1e-8)
+    distinct = np.unique(local, axis=0)
+    assert np.abs(0.5 * (distinct.max(axis=0) + distinct.mean(axis=0)) - outputs).max() > 1e-3
 
 
 @pytest.mark.parametrize("suppress", [False, True], ids=["free", "suppress"])
@@ -191,8 +199,8 @@ def test_a_window_as_long_as_the_clip_with_shared_weights_gives_the_global_strea
     module = seeded(lambda: GlobalLocalModule(*streams, 3, 8, suppress))
     module.local_stream.load_state_dict(module.global_stream.state_dict())
     global_scores, local_scores = module(*ragged).unbind(dim=1)
-    torch.testing.assert_close(local_scores, global_scores, rtol=0, atol=1e-6)
-    assert global_scores.std() > 0.5
+    torch.testing.assert_close(local_scores, global_scores, rtol=0, atol=1e-9)
+    assert global_scores.std() > 0.3
 
 
 def test_the_choice_of_windows_carries_no_gradient(ragged):
