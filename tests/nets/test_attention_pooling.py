@@ -130,7 +130,7 @@ def test_weights_outside_the_clip_range_have_no_gradient(rng, ragged, logit):
 
 
 @pytest.mark.parametrize("reading", ATTENDING)
-def test_the_order_of_differentiation_of_a_whole_pool_is_that_of_plain_torch(ragged, reading):
+def test_gradients_of_a_whole_pool_are_those_of_plain_torch(ragged, reading):
     rows, mask = ragged
     pool, plain = make_pool(reading), make_pool(reading)
     pool(rows, mask).square().sum().backward()
@@ -143,8 +143,8 @@ def test_the_order_of_differentiation_of_a_whole_pool_is_that_of_plain_torch(rag
     values = values.masked_fill(absent, 0)
     pooled = (values * torch.sigmoid(scores)).sum(dim=1) / values.sum(dim=1)
     pooled.square().sum().backward()
+    assert min(layer.weight.grad.abs().max() for layer in (plain.attention, plain.score)) > 1e-3
     for parameter, expected in zip(pool.parameters(), plain.parameters(), strict=True):
-        assert expected.grad.abs().max() > 1e-4
         torch.testing.assert_close(parameter.grad, expected.grad)
 
 
