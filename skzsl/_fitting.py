@@ -41,9 +41,9 @@ def fit_remembered(estimator, X, y, post_fit):
 
 
 def _parameters(estimator):
-    """Parameters by which a training is looked up; of fitted nets inside what they learned, which is always equal."""
+    """Parameters by which a training is looked up; of frozen nets inside, what they learned."""
     return {
-        name: value.estimator._learned if isinstance(value, FrozenEstimator) else value
+        name: getattr(value.estimator, "_learned", value) if isinstance(value, FrozenEstimator) else value
         for name, value in estimator.get_params(deep=False).items()
     }
 

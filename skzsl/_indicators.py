@@ -27,6 +27,8 @@ class Indicators:
 
     def of(self, labels: np.ndarray) -> np.ndarray:
         """Indicator (n, n_labels) of ``labels``, in their order; a label without a column is absent from every clip."""
+        if labels.tolist() == self.labels.tolist():
+            return self.values
         position = {label: column for column, label in enumerate(self.labels.tolist())}
         found = np.zeros((len(self.values), len(labels)), self.values.dtype)
         for column, label in enumerate(labels.tolist()):
@@ -138,14 +140,16 @@ def _check_values(values, names):
                 f"y is 2-D and holds {values.dtype} values such as {values.ravel().tolist()[0]!r}; pass 1 for present "
                 "and 0 for absent, as skzsl.indicator_frame makes them of lists of labels."
             ) from error
-    bad = (values != 0) & (values != 1)
-    if bad.any():
-        clip, column = np.argwhere(bad)[0]
-        value = values[clip, column].item()
-        what = "Input y contains NaN" if value != value else f"y is {value!r}"
-        raise ValueError(
-            f"{what} at clip {clip}, label {names.tolist()[column]!r}; pass 1 for present and 0 for absent."
-        )
+    for rows in row_chunks(values):
+        bad = (values[rows] != 0) & (values[rows] != 1)
+        if bad.any():
+            clip, column = np.argwhere(bad)[0]
+            clip += rows.start
+            value = values[clip, column].item()
+            what = "Input y contains NaN" if value != value else f"y is {value!r}"
+            raise ValueError(
+                f"{what} at clip {clip}, label {names.tolist()[column]!r}; pass 1 for present and 0 for absent."
+            )
     return values
 
 

@@ -73,7 +73,7 @@ class _AttendedMean(torch.autograd.Function):
     def forward(ctx, attention, scores, mask, reading):
         weights, values = _weights(attention, mask, reading)
         probabilities = sigmoid(scores)
-        pooled = torch.einsum("ntc,ntc->nc", weights, probabilities)
+        pooled = (weights * probabilities).sum(dim=1)
         ctx.save_for_backward(weights, values, probabilities, pooled)
         ctx.reading = reading
         return pooled
@@ -101,8 +101,10 @@ def _weights(attention, mask, reading):
     if reading == "softmax_time":
         return torch.softmax(attention, dim=1), None
     if reading == "sigmoid":
-        # Where all are tiny, sigmoids are exponentials, and raising them alike changes no weight but saves them from 0.
-        attention = attention + (-60 - attention.amax(dim=1, keepdim=True)).clamp_(min=0.0)
+        highest = attention.amax(dim=1, keepdim=True)
+        if (highest < -60).any():
+            # There sigmoids are exponentials, and raising all of a label alike changes no weight but saves them from 0.
+            attention = attention + (-60 - highest).clamp_(min=0.0)
     values = sigmoid(attention) if reading == "sigmoid" else torch.softmax(attention, dim=2)
     weights = values.clone() if reading == "sigmoid" else values.clamp(_CLIP, 1 - _CLIP)
     if absent is not None and reading == "softmax_label":

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 class ReLUDropout(nn.Module):
-    """ReLU, then dropout, in place: of what ``BatchNorm1d`` or ``Linear`` gives, which need not be kept.
+    """ReLU, then dropout.
 
     On a CPU the dropped units come from random bytes, eight to a number, since torch draws one number a unit there; the
     rate is rounded to a multiple of 1/256.
@@ -40,9 +40,8 @@ class _ReLUDropout(torch.autograd.Function):
     @staticmethod
     def forward(ctx, values, n_bytes):
         ctx.scale = 256 / (256 - n_bytes)
-        n_numbers = -(-values.numel() // 8)
-        random = torch.empty(n_numbers, dtype=torch.int64).random_(-(2**63), None)
-        kept = (random.view(torch.uint8)[: values.numel()] >= n_bytes).view_as(values)
+        random = torch.empty(-(-values.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        kept = random.view(torch.uint8)[: values.numel()].view_as(values) >= n_bytes
         result = F.relu(values).mul_(kept).mul_(ctx.scale)
         ctx.save_for_backward(result)
         return result

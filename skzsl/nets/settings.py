@@ -28,7 +28,7 @@ def resolve_device(device):
         raise ValueError(
             f"device={device!r} is not there: torch sees {torch.cuda.device_count()} GPU(s); pass device='auto'."
         )
-    return str(device)
+    return kind.type if kind.type == "cpu" else str(device)
 
 
 def resolve_optimizer(optimizer, weight_decay):
