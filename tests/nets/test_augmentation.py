@@ -128,6 +128,18 @@ def test_weights_are_the_mean_of_those_after_the_last_epochs(clips, model, avera
     assert len(recorder.seen) == fitted.n_iter_ == 5
 
 
+@pytest.mark.parametrize(
+    "model", [MultiLevelAttentionClassifier, GlobalLocalAttentionClassifier], ids=["multi", "local"]
+)
+def test_single_passes_after_a_cycle_are_made_at_the_full_rate(clips, model):
+    settings = {"optimizer": "SGD", "shuffle": False, "dropout": 0.0, "lr": 0.1, "random_state": 0, "device": "cpu"}
+    cycled, constant = (model(hidden_size=6, max_epochs=2, **settings).fit(*clips) for _ in range(2))
+    constant.set_params(one_cycle=False)
+    states = [fitted.partial_fit(*clips).module_.state_dict() for fitted in (cycled, constant)]
+    for name, values in states[0].items():
+        torch.testing.assert_close(states[1][name], values)
+
+
 def test_an_average_of_nothing_changes_nothing():
     module = torch.nn.Linear(2, 2)
     average = WeightAverage(module)

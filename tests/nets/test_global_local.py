@@ -146,6 +146,13 @@ def test_windows_equal_those_of_a_loop(rng, n_windows, window, ties, suppress):
         assert (columns[row].tolist(), starts[row].tolist()) == expected
 
 
+def test_of_many_equally_probable_labels_the_first_choose():
+    clips, mask = torch.zeros(3, 1000), torch.ones(3, 2, dtype=torch.bool)
+    clips[:, 700] = 1
+    columns, _ = select_windows(clips, torch.zeros(3, 2, 1000), mask, 4, 1, suppress=False)
+    assert columns.tolist() == [[700, 0, 1, 2]] * 3
+
+
 def test_suppressed_frames_come_back_when_none_is_left():
     clips, frames = torch.tensor([[3.0, 2.0, 1.0]]), torch.zeros(1, 2, 3)
     mask = torch.ones(1, 2, dtype=torch.bool)
