@@ -201,7 +201,7 @@ def time_predict(name, sizes, threads, device, repeats=7):
                 torch.sigmoid(
                     module(rows.to(device).float(), torch.ones(rows.shape[:2], dtype=torch.bool, device=device))
                 ).cpu()
-                for rows in torch.from_numpy(X).split(199)
+                for rows in torch.from_numpy(X).split(200)
             ]
 
     return alternate({"ours": lambda: model.predict_proba(X), "bare module": bare}, repeats, device)

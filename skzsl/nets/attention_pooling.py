@@ -116,9 +116,15 @@ def spread(rows: Tensor, mask: Tensor) -> Tensor:
     """Rows of the present segments (N, C) back in their places, (n, T, C), zero where absent."""
     if len(rows) == mask.numel():
         return rows.unflatten(0, mask.shape)
-    return rows.new_zeros(*mask.shape, rows.shape[1]).masked_scatter(mask[:, :, None], rows)
+    places = rows.new_zeros(mask.numel(), rows.shape[1])
+    return places.index_copy(0, _present(mask), rows).unflatten(0, mask.shape)
 
 
 def gather(segments: Tensor, mask: Tensor) -> Tensor:
     """Rows of the present segments, (n, T, d) to (N, d)."""
-    return segments.flatten(0, 1) if all_present(mask) else segments[mask]
+    rows = segments.flatten(0, 1)
+    return rows if all_present(mask) else rows.index_select(0, _present(mask))
+
+
+def _present(mask):
+    return mask.flatten().nonzero()[:, 0]
