@@ -22,7 +22,7 @@ TRAINING = {"lr": 0.002, "max_epochs": 10, "batch_size": 512}
 SHORT = {"max_epochs": 4}
 VARIANTS = ("3-A", "6-A", "9-A", "1-A-1-A-1-A", "2-A-1-A", "2-A-2-A-2-A", "3-A-3-A", "3-A-3-A-3-A", "5-A-4-A")
 DROPOUT = {"1-A": 0.6}
-LOCAL = {"n_conv_layers": 0, "hidden_size": 1024, "dropout": 0.0, "window": 2, "n_windows": 20, "suppress": True}
+LOCAL = {"n_conv_layers": 0, "hidden_size": 1024, "dropout": 0.0, "window": 3, "n_windows": 5, "suppress": True}
 LOCAL_TRAINING = {"lr": 0.002, "max_epochs": 8, "batch_size": 256, "mixup": 0.5, "averaged_epochs": 2}
 
 
@@ -38,7 +38,7 @@ def global_local(global_net=None, **changes):
     return GlobalLocalAttentionClassifier(global_net, training=training, **{**LOCAL, **LOCAL_TRAINING, **changes})
 
 
-CONVOLUTIONS = {"n_conv_layers": 1, "hidden_size": 512, "window": 3}
+CONVOLUTIONS = {"n_conv_layers": 1, "hidden_size": 512}
 SEARCH = {
     "1-A, dropout .4": attention("1-A", dropout=0.4),
     "1-A, dropout .6": attention("1-A"),
@@ -46,10 +46,12 @@ SEARCH = {
     "2-A-1-A, dropout .6": attention("2-A-1-A", dropout=0.6),
     "1-mean, dropout .4": attention("1-mean"),
     "1-mean, dropout .6": attention("1-mean", dropout=0.6),
-    "global-local over 2-A-1-A, windows of 2": global_local(attention("2-A-1-A")),
-    "global-local over 2-A-1-A, windows of 3": global_local(attention("2-A-1-A"), window=3),
-    "global-local over 2-A-1-A, local convolutions, windows of 3": global_local(attention("2-A-1-A"), **CONVOLUTIONS),
-    "global-local over 2-A-1-A, 5 windows of 3": global_local(attention("2-A-1-A"), window=3, n_windows=5),
+    "global-local over 2-A-1-A, windows of 2": global_local(attention("2-A-1-A"), window=2, n_windows=20),
+    "global-local over 2-A-1-A, windows of 3": global_local(attention("2-A-1-A"), n_windows=20),
+    "global-local over 2-A-1-A, local convolutions, windows of 3": global_local(
+        attention("2-A-1-A"), **CONVOLUTIONS, n_windows=20
+    ),
+    "global-local over 2-A-1-A, 5 windows of 3": global_local(attention("2-A-1-A")),
     "global-local over 2-A-1-A, the whole clip as the window": global_local(attention("2-A-1-A"), window=10),
 }
 HEADLINES = {
