@@ -111,9 +111,8 @@ def run(results, models, seeds, train, test, prefix, code):
 
 
 def fingerprint_of(model, code):
-    """Hash the parameters of a model, down to the net inside, and the code."""
-    parameters = {name: value for name, value in sorted(model.get_params().items()) if not hasattr(value, "fit")}
-    return hashlib.sha256(f"{code} {parameters}".encode()).hexdigest()[:12]
+    """Hash a model, by its parameters that are not the defaults down to the net inside, and the code."""
+    return hashlib.sha256(f"{code} {model.__repr__(N_CHAR_MAX=10_000)}".encode()).hexdigest()[:12]
 
 
 def table(title, found, streams=("fused",)):

@@ -29,6 +29,7 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
 
     _takes_multilabel = False  # whether y may be an indicator
     _multilabel = False  # whether the y of fit was one
+    _fixed_labels = False  # whether only labels of fit can be scored
     _indicator_dtype: np.dtype  # of that y
     _labels_of_fit: np.ndarray  # classes_ may be the candidates of a view
     classes_: np.ndarray

@@ -63,7 +63,7 @@ class EpochTraining:
             Clip embeddings, or segment embeddings whose trailing all-zero segments are absent.
         y : array of shape (n,), or indicator of shape (n, n_labels) where the estimator takes several labels a clip
             The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
-            builds it), or an array whose columns ``label_texts`` names.
+            builds it), or an array, whose columns ``label_texts`` names where the estimator has it.
 
         Returns
         -------

@@ -78,6 +78,18 @@ def unwrap(estimator, X):
     return unwrap(_inside(estimator), X)
 
 
+def knows_its_labels_only(estimator) -> bool:
+    """Whether the model inside an estimator, Pipeline or search, fitted or not, cannot score unseen labels."""
+    while not hasattr(estimator, "with_labels") or hasattr(estimator, "estimator"):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "estimator"):
+            estimator = estimator.estimator
+        else:
+            return False
+    return getattr(estimator, "_fixed_labels", False)
+
+
 def _inside(estimator):
     if isinstance(estimator, Pipeline):
         return estimator.steps[-1][1]

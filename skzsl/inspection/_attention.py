@@ -47,7 +47,9 @@ class AttentionDisplay:
         self.segment_duration = segment_duration
 
     @classmethod
-    def from_estimator(cls, estimator, clip, labels=None, *, spans=None, segment_duration=1.0, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator, clip, labels=None, *, spans=None, segment_duration=1.0, level=None, ax=None, **kwargs
+    ):
         """Compute and draw the attention of a fitted model on one clip.
 
         Parameters
@@ -63,6 +65,8 @@ class AttentionDisplay:
             When each label truly sounds, in seconds.
         segment_duration : float, default=1.0
             Seconds from one segment to the next.
+        level : int or None, default=None
+            Which attention module, of models that have several; None is the last.
         ax : matplotlib Axes or None, default=None
             Where to draw; None makes a new figure.
         **kwargs
@@ -83,10 +87,13 @@ class AttentionDisplay:
         while not hasattr(model, "attention") and hasattr(model, "estimator_"):
             model, clips = unwrap(model.estimator_, clips)
         if not hasattr(model, "attention"):
-            raise TypeError(f"{type(model).__name__} has no attention; pass a model such as ZeroShotTemporalAttention.")
+            raise TypeError(
+                f"{type(model).__name__} has no attention; pass a ZeroShotTemporalAttention or a "
+                "MultiLevelAttentionClassifier."
+            )
         if labels is None and spans:
             labels = list(dict.fromkeys(label for label, *_ in sorted(spans, key=lambda span: span[1])))
-        weights = model.attention(clips, labels=labels)[0]
+        weights = model.attention(clips, labels=labels, **({} if level is None else {"level": level}))[0]
         names = list(model.classes_ if labels is None else labels)
         return cls(weights, names, spans=spans, segment_duration=segment_duration).plot(ax=ax, **kwargs)
 

@@ -142,6 +142,6 @@ class LabelMapDisplay:
             ax.set_xlabel("labels, the most frequent first")
             ax.set_ylabel("average precision")
             ax.margins(x=0)
-        ax.legend()
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
 from .._indicators import is_indicator, named_indicators
-from .._views import unwrap
+from .._views import knows_its_labels_only, unwrap
 from ..base import final_estimator, with_labels
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
@@ -35,9 +35,9 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         One threshold for all labels; one for each label with a positive held-out clip, and the global one for the
         others; or the k best labels of every clip.
     cv : splitter, int, iterable of (train, test), "prefit" or None, default=None
-        How to hold clips out; None is ``GreedyLabelFolds(3)``, for labels that are unseen. An integer is a KFold, for
-        labels that are seen. "prefit" takes the estimator as fitted and X and y as held out; give y the columns that
-        count.
+        How to hold clips out; None is ``GreedyLabelFolds(3)``, for labels that are unseen, or ``KFold(3)`` for a
+        tagger, which knows the labels of fit only. An integer is a KFold, for labels that are seen. "prefit" takes the
+        estimator as fitted and X and y as held out; give y the columns that count.
     n_jobs : int or None, default=None
         Folds fitted at the same time.
 
@@ -115,7 +115,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         else:
             folds = Parallel(n_jobs=self.n_jobs)(
                 delayed(_fit_and_hold_out)(self.estimator, X, y, train, test)
-                for train, test in check_cv(GreedyLabelFolds() if self.cv is None else self.cv, y).split(X, y)
+                for train, test in self._splitter(y).split(X, y)
             )
             fitted = clone(self.estimator).fit(X, y)
         self._choose(folds)
@@ -123,6 +123,11 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             final_estimator(fitted).threshold = self.threshold_
         self.estimator_ = fitted
         return self
+
+    def _splitter(self, y):
+        if self.cv is not None:
+            return check_cv(self.cv, y)
+        return check_cv(3, y) if knows_its_labels_only(self.estimator) else GreedyLabelFolds()
 
     def _choose(self, folds):
         average = self.metric.removeprefix("f1_")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from tqdm.auto import tqdm
 
 
@@ -44,6 +44,12 @@ def acts_on_batches(callback):
     """Whether a callback has something to do at batches, which the lean loop does not tell it."""
     hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
     return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+
+
+def sets_rates(callback):
+    """Whether a callback, or the pair of its name and itself, sets learning rates."""
+    callback = callback[1] if isinstance(callback, tuple) else callback
+    return isinstance(callback, LRScheduler) or callback is LRScheduler
 
 
 def _silent(message):

@@ -17,7 +17,7 @@ from skorch import NeuralNet
 from .._indicators import balancing_chances
 from .augmentation import MixedBatches
 from .batches import RowBatches, RowData
-from .callbacks import Progress, acts_on_batches, early_stopping
+from .callbacks import Progress, acts_on_batches, early_stopping, sets_rates
 from .schedule import CycledBatches, WeightAverage
 from .settings import resolve_device, resolve_optimizer, seeded
 
@@ -289,6 +289,8 @@ def net_parameters(estimator):
         For a device or an optimiser that is not there.
     """
     callbacks = list(estimator.callbacks or [])
+    if getattr(estimator, "one_cycle", False) and any(sets_rates(callback) for callback in callbacks):
+        raise ValueError("callbacks hold an LRScheduler, and one_cycle=True sets the rates too; pass one_cycle=False.")
     if estimator.validation_fraction is not None:
         callbacks.append(early_stopping(estimator._stops_on, estimator.patience))
     if estimator.verbose:

@@ -33,6 +33,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
     """
 
     _takes_multilabel = True
+    _fixed_labels = True
     _stops_on = "valid_map"
 
     _parameter_constraints: dict = {
@@ -40,6 +41,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         "threshold": [Real, Mapping, "array-like"],
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "standardize": ["boolean"],
         "balanced": ["boolean"],
         "mixup": [Interval(Real, 0, None, closed="left")],
         "one_cycle": ["boolean"],
@@ -48,6 +50,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
     }
 
     dropout: float
+    standardize: bool
     balanced: bool
     mixup: float
     one_cycle: bool
@@ -70,6 +73,19 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         weights = {name: weight.cpu().numpy() for name, weight in self.module_.state_dict().items()}
         return type(self), self.get_params(deep=False), self._labels_of_fit, weights
 
+    def _check_serves(self, classes, n_features):
+        """Refuse to serve, frozen, in a model of other labels or features."""
+        if self._labels_of_fit.tolist() != classes.tolist():
+            raise ValueError(
+                f"The frozen global net was fitted on labels {self._labels_of_fit.tolist()[:3]}..., y has "
+                f"{classes.tolist()[:3]}...; some tools of scikit-learn number the labels anew."
+            )
+        if self.n_features_in_ != n_features:
+            raise ValueError(
+                f"The frozen global net was fitted on {self.n_features_in_} features, X has {n_features}; fit it on "
+                "clips like these."
+            )
+
     def _become_view(self):
         self._columns(None)  # an unknown label is refused now
         self._owns_net = False  # training a view must not train the net of the model
@@ -86,6 +102,24 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             )
         if self.balanced and not self.shuffle:
             raise ValueError("balanced=True draws the clips of every epoch anew; it needs shuffle=True.")
+
+    def predict_proba(self, X, labels=None):
+        """Probabilities of the labels.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Some of the labels of fit; None takes ``classes_``.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_labels)
+            Columns in the order of ``labels``. Where clips have several labels each is on its own, else they are
+            divided by their sum.
+        """
+        return super().predict_proba(X, labels=labels)
 
     def _fit_labels(self, y, n_clips) -> Targets:
         """Start anew with the labels of y."""
@@ -153,7 +187,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         if going_on:
             build = {"start": self.module_.state_dict(), "log_odds": np.zeros(len(self.classes_))}
         else:
-            shift, scale = segments.moments()
+            shift, scale = segments.moments() if self.standardize else (None, None)
             chances = balancing_chances(targets.codes) if self.balanced else None
             build = {"shift": shift, "scale": scale, "log_odds": log_odds_of_labels(targets.codes, chances)}
         self._train_module(segments, targets.codes, build, epochs=epochs, going_on=going_on, partial=partial)

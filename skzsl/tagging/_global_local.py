@@ -48,6 +48,9 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         Width of all layers.
     dropout : float, default=0.3
         Share of the pooled features and of the hidden units that is dropped in training.
+    standardize : bool, default=True
+        Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
+        uint8 features can be given as they are. Of features from a PCA this undoes the scale.
     threshold : float, array of shape (n_labels,) or dict, default=0.5
         A label is predicted where its probability is above: one number, one for each label of fit, or a dict from label
         to number, whose key None stands for all labels it does not name. Acts after training; see
@@ -104,15 +107,14 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     n_features_in_ : int
         Features d of a segment.
     n_iter_ : int
-        Passes made over the clips.
+        Passes made over the clips, for either stream.
     history_ : list of dict
         One entry for each pass: its losses, with early stopping "valid_map", and what callbacks recorded.
 
     Notes
     -----
-    Segments are standardised inside the net, so uint8 features can be given as they are. Output biases start at the
-    log-odds of the labels' frequencies. The paper has Adam on spectrograms, ``suppress=False`` and local streams of the
-    global one's structure.
+    Output biases start at the log-odds of the labels' frequencies. The paper has Adam on spectrograms,
+    ``suppress=False`` and local streams of the global one's structure.
 
     References
     ----------
@@ -155,6 +157,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         n_conv_layers=1,
         hidden_size=512,
         dropout=0.3,
+        standardize=True,
         threshold=0.5,
         balanced=False,
         mixup=0.0,
@@ -184,6 +187,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         self.n_conv_layers = n_conv_layers
         self.hidden_size = hidden_size
         self.dropout = dropout
+        self.standardize = standardize
         self.threshold = threshold
         self.balanced = balanced
         self.mixup = mixup
@@ -214,7 +218,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
 
         Returns
         -------
-        labels : ndarray of shape (n, n_windows)
+        labels : ndarray of shape (n, n_windows), or as many columns as there are labels if these are fewer
             The labels of fit that chose, the most probable first.
         spans : ndarray of shape (n, n_windows, 2), int
             First segment of each one's window, and the first after it.
@@ -249,7 +253,10 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         if given is None:
             return
         if not isinstance(given, TaggingNet) or isinstance(given, type(self)):
-            raise ValueError(f"global_net={self.global_net!r}; pass a MultiLevelAttentionClassifier or None.")
+            raise ValueError(
+                f"global_net={self.global_net!r}; pass a MultiLevelAttentionClassifier, a FrozenEstimator of a fitted "
+                "one, or None."
+            )
         given._validate_params()
         given._check_settings()
 
@@ -275,15 +282,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
             net = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
             return net.history_, net.module_.state_dict()
         net = self.global_net.estimator
-        if net._labels_of_fit.tolist() != self.classes_.tolist():
-            raise ValueError(
-                "The frozen global net was fitted on other labels, or in another order; fit it on y's columns."
-            )
-        if net.n_features_in_ != segments.values.shape[-1]:
-            raise ValueError(
-                f"The frozen global net was fitted on {net.n_features_in_} features, X has "
-                f"{segments.values.shape[-1]}; fit it on clips like these."
-            )
+        net._check_serves(self.classes_, segments.values.shape[-1])
         return [], net.module_.state_dict()
 
     def _build(self, n_features, *, start=None, global_start=None, **build):

@@ -31,6 +31,9 @@ class MultiLevelAttentionClassifier(TaggingNet):
         Share of their outputs that is dropped in training.
     batch_norm : bool, default=True
         Standardise their outputs over the batch, before the ReLU.
+    standardize : bool, default=True
+        Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
+        uint8 features can be given as they are. Of features from a PCA this undoes the scale.
     threshold : float, array of shape (n_labels,) or dict, default=0.5
         A label is predicted where its probability is above: one number, one for each label of fit, or a dict from label
         to number, whose key None stands for all labels it does not name. Acts after training; see
@@ -93,9 +96,8 @@ class MultiLevelAttentionClassifier(TaggingNet):
 
     Notes
     -----
-    Segments are standardised inside the net, so uint8 features can be given as they are. Output biases start at the
-    log-odds of the labels' frequencies. The paper trains 2 million clips with ``optimizer="Adam", batch_size=500,
-    one_cycle=False`` and balanced batches.
+    Output biases start at the log-odds of the labels' frequencies. The paper trains 2 million clips with
+    ``optimizer="Adam", batch_size=500, one_cycle=False`` and balanced batches.
 
     References
     ----------
@@ -129,6 +131,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
         hidden_size=600,
         dropout=0.4,
         batch_norm=True,
+        standardize=True,
         threshold=0.5,
         balanced=False,
         mixup=0.0,
@@ -154,6 +157,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
         self.hidden_size = hidden_size
         self.dropout = dropout
         self.batch_norm = batch_norm
+        self.standardize = standardize
         self.threshold = threshold
         self.balanced = balanced
         self.mixup = mixup

@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier
-from skzsl.inspection import LabelMapDisplay, WindowDisplay
+from skzsl.inspection import AttentionDisplay, LabelMapDisplay, WindowDisplay
 from skzsl.metrics import mean_average_precision
 from skzsl.model_selection import ThresholdTuner
 from skzsl.preprocessing import Segmentwise
@@ -87,3 +87,12 @@ def test_many_labels_are_drawn_side_by_side(rng):
     display = LabelMapDisplay.from_predictions(y, rng.random((50, 70)))
     assert len(display.bars_) == 70
     assert display.ax_.get_ylabel() == "average precision"
+
+
+def test_attention_of_any_level_is_drawn(clips):
+    X, y = clips
+    model = MultiLevelAttentionClassifier(hidden_size=8, max_epochs=1, random_state=0, device="cpu").fit(X, y)
+    for level in (0, 1):
+        display = AttentionDisplay.from_estimator(model, X[0], level=level)
+        np.testing.assert_array_equal(display.weights, model.attention(X[:1], level=level)[0])
+    np.testing.assert_array_equal(AttentionDisplay.from_estimator(model, X[0]).weights, display.weights)

@@ -182,7 +182,7 @@ def test_joint_training_trains_both_streams(events):
         assert still == {name for name in before if name.endswith(("shift", "scale"))}
 
 
-NEITHER = "pass a MultiLevelAttentionClassifier or None"
+NEITHER = "pass a MultiLevelAttentionClassifier, a FrozenEstimator of a fitted one, or None"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_frozen_nets_of_other_labels_or_features_are_refused(events):
     frozen = FrozenEstimator(make_net(max_epochs=1).fit(X, y))
     model = make_model(frozen, training="frozen_global")
     for other in (y[LABELS[::-1]], y[["dog", "rain"]], y.assign(bell=1)):
-        with pytest.raises(ValueError, match="fitted on other labels, or in another order"):
+        with pytest.raises(ValueError, match="frozen global net was fitted on labels"):
             model.fit(X, other)
     with pytest.raises(ValueError, match="fitted on 12 features, X has 7"):
         model.fit(X[:, :, :7], y)

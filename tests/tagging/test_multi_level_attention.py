@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import LRScheduler
 
 from skzsl import MultiLevelAttentionClassifier
 from skzsl.metrics import mean_average_precision
@@ -218,3 +219,14 @@ def test_gpu_ranks_as_well_as_the_cpu(rng, settings):
         assert model.partial_fit(X, y).n_iter_ == 13
     assert ranked["cpu"] > 0.85
     assert ranked["cuda"] == pytest.approx(ranked["cpu"], abs=0.08)
+
+
+@pytest.mark.parametrize(
+    "callback", [LRScheduler("StepLR", step_size=1), ("rate", LRScheduler())], ids=["alone", "named"]
+)
+def test_schedules_beside_the_cycle_are_refused(events, callback):
+    with pytest.raises(ValueError, match="pass one_cycle=False"):
+        MultiLevelAttentionClassifier("1-A", hidden_size=8, max_epochs=1, callbacks=[callback]).fit(*events)
+    MultiLevelAttentionClassifier(
+        "1-A", hidden_size=8, max_epochs=1, one_cycle=False, callbacks=[LRScheduler("StepLR", step_size=1)]
+    ).fit(*events)

@@ -176,6 +176,26 @@ def test_tuned_thresholds_are_better_on_held_out_clips(make_model, events, strat
     assert multilabel_f1(y, tuner.predict(X)) > multilabel_f1(y, make_model().fit(X, y).predict(X))
 
 
+@pytest.mark.parametrize("wrap", [lambda model: model, make_pipeline], ids=["model", "pipeline"])
+def test_tuners_hold_out_clips_of_taggers_unless_told_otherwise(make_model, events, wrap):
+    X, y = events
+    tuned, as_told = (ThresholdTuner(wrap(make_model(max_epochs=2)), cv=cv).fit(X, y) for cv in (None, 3))
+    assert tuned.threshold_ == as_told.threshold_
+    assert tuned.best_score_ == as_told.best_score_
+
+
+def test_features_are_levelled_unless_told_otherwise(make_model, events):
+    X, y = events
+    units = 10.0 ** np.linspace(-3, 3, X.shape[2])
+    level, levelled = (make_model(max_epochs=2).fit(clips, y).predict_proba(clips) for clips in (X, X * units))
+    np.testing.assert_allclose(levelled, level, atol=1e-3)
+    plain = make_model(max_epochs=2, standardize=False).fit(X, y)
+    assert not np.allclose(plain.predict_proba(X), level, atol=1e-3)
+    stream = getattr(plain.module_, "local_stream", plain.module_)
+    assert (stream.shift == 0).all()
+    assert (stream.scale == 1).all()
+
+
 def test_searches_over_thresholds_in_two_processes_train_once_a_fold(make_model, events, tmp_path):
     X, y = events
     grid = {"threshold": [0.2, 0.4, {"dog": 0.3, None: 0.5}]}
