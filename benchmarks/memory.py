@@ -17,11 +17,11 @@ import numpy as np
 from common import Results, fingerprint, print_table
 
 SHAPE = (500_000, 10, 128)
-N_LABELS = (50, 527)
 MODELS = {
     "1-A": "MultiLevelAttentionClassifier('1-A'",
     "global-local": "GlobalLocalAttentionClassifier(None",
 }
+CASES = [("fit", "1-A", 527), ("fit", "1-A", 50), ("fit", "global-local", 50), ("predict", "1-A", 50)]
 
 
 def make_file(path):
@@ -75,20 +75,18 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clips.npy"
-        for name, model in MODELS.items():
-            for n_labels in N_LABELS:
-                for what in ("fit", "predict"):
-                    key = f"{what} {name}, {n_labels} labels"
+        for what, name, n_labels in CASES:
+            key = f"{what} {name}, {n_labels} labels"
 
-                    def compute(model=model, n_labels=n_labels, what=what):
-                        if not path.exists():
-                            make_file(path)
-                        return measure(path, model, n_labels, what)
+            def compute(what=what, name=name, n_labels=n_labels):
+                if not path.exists():
+                    make_file(path)
+                return measure(path, MODELS[name], n_labels, what)
 
-                    figures = results.get(key, compute, code)
-                    y_size, result = SHAPE[0] * n_labels / 1e6, SHAPE[0] * n_labels * (what == "predict") / 1e6
-                    cells = [f"{value:.0f}" for value in (y_size, result, figures["before"], figures["peak"])]
-                    rows.append([what, name, str(n_labels), f"{np.prod(SHAPE) / 1e6:.0f}", *cells])
+            figures = results.get(key, compute, code)
+            y_size, result = SHAPE[0] * n_labels / 1e6, SHAPE[0] * n_labels * (what == "predict") / 1e6
+            cells = [f"{value:.0f}" for value in (y_size, result, figures["before"], figures["peak"])]
+            rows.append([what, name, str(n_labels), f"{np.prod(SHAPE) / 1e6:.0f}", *cells])
     header = ["call", "net", "labels", "X", "y", "result", "before the call", "peak"]
     print_table("Peak resident memory, MB", header, rows)
 
