@@ -18,10 +18,10 @@ from skzsl.datasets import load_audioset_vggish
 from skzsl.metrics import d_prime, mean_average_precision, mean_roc_auc
 
 SEEDS = (0, 1, 2)
-TRAINING = {"lr": 0.002, "max_epochs": 10, "batch_size": 512}
+TRAINING = {"lr": 0.001, "max_epochs": 15, "batch_size": 512}
 SHORT = {"max_epochs": 4}
 VARIANTS = ("3-A", "6-A", "9-A", "1-A-1-A-1-A", "2-A-1-A", "2-A-2-A-2-A", "3-A-3-A", "3-A-3-A-3-A", "5-A-4-A")
-DROPOUT = {"1-A": 0.6}
+DROPOUT = {"1-A": 0.6, "2-A": 0.5}
 LOCAL = {"n_conv_layers": 0, "hidden_size": 1024, "dropout": 0.0, "window": 3, "n_windows": 5, "suppress": True}
 LOCAL_TRAINING = {"lr": 0.002, "max_epochs": 8, "batch_size": 256, "mixup": 0.5, "averaged_epochs": 2}
 
@@ -42,8 +42,13 @@ CONVOLUTIONS = {"n_conv_layers": 1, "hidden_size": 512}
 SEARCH = {
     "1-A, dropout .4": attention("1-A", dropout=0.4),
     "1-A, dropout .6": attention("1-A"),
+    "2-A, dropout .4": attention("2-A", dropout=0.4),
+    "2-A, dropout .5": attention("2-A"),
+    "3-A, dropout .4": attention("3-A"),
     "2-A-1-A, dropout .4": attention("2-A-1-A"),
+    "2-A-1-A, dropout .4, rate .002, 10 epochs": attention("2-A-1-A", lr=0.002, max_epochs=10),
     "2-A-1-A, dropout .6": attention("2-A-1-A", dropout=0.6),
+    "2-A-1-A, dropout .3, mixup .5": attention("2-A-1-A", dropout=0.3, mixup=0.5),
     "1-mean, dropout .4": attention("1-mean"),
     "1-mean, dropout .6": attention("1-mean", dropout=0.6),
     "global-local over 2-A-1-A, windows of 2": global_local(attention("2-A-1-A"), window=2, n_windows=20),
@@ -56,13 +61,14 @@ SEARCH = {
 }
 HEADLINES = {
     "mean pooling (1-mean)": attention("1-mean"),
-    "single level (1-A)": attention("1-A"),
+    "single level (2-A)": attention("2-A"),
     "2-A-1-A": attention("2-A-1-A"),
     "global-local over 2-A-1-A": global_local(attention("2-A-1-A")),
 }
 ONCE = {
     "max pooling (1-max)": attention("1-max"),
-    "global-local over 1-A": global_local(attention("1-A")),
+    "single level (1-A)": attention("1-A"),
+    "global-local over 2-A": global_local(attention("2-A")),
     "global-local over convolutions, joint": global_local(**CONVOLUTIONS),
 }
 READINGS = ("softmax_label", "softmax_time")
@@ -99,7 +105,7 @@ def measure(key, model, seed, train, test):
 def run(results, models, seeds, train, test, prefix, code):
     """Measure what is missing, two at a time, and save each as it comes."""
     codes = {name: fingerprint_of(model, code) for name, model in models.items()}
-    keys = {f"{prefix}, {name}, seed {seed}": (name, seed) for name in models for seed in seeds}
+    keys = {f"{prefix}, {name}, seed {seed}": (name, seed) for seed in seeds for name in models}
     missing = [key for key, (name, _) in keys.items() if f"{key} [{codes[name]}]" not in results.figures]
     calls = [delayed(measure)(key, models[keys[key][0]], keys[key][1], train, test) for key in missing]
     for key, figures in Parallel(n_jobs=2, return_as="generator_unordered")(calls):
