@@ -7,8 +7,11 @@ import json
 import os
 import platform
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
 
 HERE = Path(__file__).parent
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "numba", "sentence-transformers")
@@ -54,6 +57,23 @@ class Results:
 def fingerprint(*objects):
     """Hash the source of modules, classes and functions that figures depend on."""
     return hashlib.sha256("".join(map(inspect.getsource, objects)).encode()).hexdigest()[:12]
+
+
+def alternate(functions, repeats, wait=None):
+    """Median seconds of each function, called in turns after a first call that does not count.
+
+    ``wait`` is called before the clock stops, for devices that answer before they are done.
+    """
+    times = {name: [] for name in functions}
+    for repeat in range(repeats + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if wait is not None:
+                wait()
+            if repeat:
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 
 def processor():

@@ -18,8 +18,8 @@ from common import Results, fingerprint, print_table
 
 SHAPE = (500_000, 10, 128)
 MODELS = {
-    "1-A": "MultiLevelAttentionClassifier('1-A'",
-    "global-local": "GlobalLocalAttentionClassifier(None",
+    "1-A": "MultiLevelAttentionClassifier('1-A', **settings)",
+    "global-local": "GlobalLocalAttentionClassifier(**settings)",
 }
 CASES = [("fit", "1-A", 527), ("fit", "1-A", 50), ("fit", "global-local", 50), ("predict", "1-A", 50)]
 
@@ -36,18 +36,19 @@ def make_file(path):
 def measure(path, model, n_labels, what):
     """Peak resident memory in MB of one process, and what it had before."""
     code = f"""
-import json, resource, sys
+import json, sys
 import numpy as np
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from memory import peak
 import torch
-from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier, nets
+from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier
 torch.set_flush_denormal(True)
 X = np.load({str(path)!r}, mmap_mode="r")
 rng = np.random.default_rng(0)
 y = np.zeros((len(X), {n_labels}), dtype=np.uint8)
 y[np.arange(len(X)), rng.integers(0, {n_labels}, len(X))] = 1
-model = {model}, hidden_size=128, max_epochs=1, batch_size=500, random_state=0)
+settings = dict(hidden_size=128, max_epochs=1, batch_size=500, random_state=0)
+model = {model}
 if {what!r} == "predict":
     model.fit(X[:1000], y[:1000])
 before = peak()

@@ -10,10 +10,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
-from common import Results, fingerprint, parser, print_table
+from common import Results, alternate, fingerprint, parser, print_table
 from threadpoolctl import threadpool_limits
 
 REFERENCE = {"n": 1600, "d": 128, "k": 300, "C": 40}
@@ -80,19 +79,6 @@ def ours(clips, codes, vectors, lr, epochs):
     from skzsl.solvers import online_ranking
 
     return online_ranking(clips, codes, vectors, lr=lr, max_epochs=epochs, shuffle=False)
-
-
-def alternate(functions, repeats):
-    """Median seconds of each function, called in turns."""
-    times = {name: [] for name in functions}
-    for function in functions.values():
-        function()
-    for _ in range(repeats):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(seconds)) for name, seconds in times.items()}
 
 
 def time_online(sizes, contenders, epochs=2, repeats=5):

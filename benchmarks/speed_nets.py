@@ -8,11 +8,10 @@ its default iterator. ``predict_proba`` against the bare module in inference mod
 
 import argparse
 import inspect
-import time
 
 import numpy as np
 import torch
-from common import Results, fingerprint, print_table
+from common import Results, alternate, fingerprint, print_table
 from torch import nn
 from torch.nn import functional as F
 
@@ -20,6 +19,7 @@ from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier,
 
 SIZES = {"n": 2000, "T": 10, "d": 128, "C": 527}
 SMALL = {"n": 2000, "T": 10, "d": 128, "C": 24}
+WAIT = {"cpu": None, "cuda": torch.cuda.synchronize}
 MODELS = {
     "1-A": MultiLevelAttentionClassifier("1-A"),
     "2-A-1-A": MultiLevelAttentionClassifier("2-A-1-A"),
@@ -131,20 +131,6 @@ def skorch_net(model, batch_size, epochs, device):
     )
 
 
-def alternate(functions, repeats, device):
-    """Median seconds of each function, called in turns."""
-    times = {name: [] for name in functions}
-    for repeat in range(repeats + 1):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            if repeat:
-                times[name].append(time.perf_counter() - start)
-    return {name: float(np.median(seconds)) for name, seconds in times.items()}
-
-
 def settle(threads, precision="highest"):
     """One state of torch for both sides."""
     torch.set_num_threads(threads)
@@ -173,7 +159,7 @@ def time_fit(name, sizes, batch_size, epochs, threads, device, default_iterator=
     if default_iterator:
         net, clips = skorch_net(model, batch_size, epochs, device), Clips(X, y)
         calls["skorch's iterator"] = lambda: net.fit(clips, None)
-    return {**alternate(calls, repeats, device), "clips a second": sizes["n"] * epochs}
+    return {**alternate(calls, repeats, WAIT[device]), "clips a second": sizes["n"] * epochs}
 
 
 def time_precisions(name, device):
@@ -185,7 +171,7 @@ def time_precisions(name, device):
         settle(1, precision)
         model.fit(X, y)
 
-    return alternate({precision: lambda p=precision: fit(p) for precision in ("highest", "medium")}, 3, device)
+    return alternate({precision: lambda p=precision: fit(p) for precision in ("highest", "medium")}, 3, WAIT[device])
 
 
 def time_predict(name, sizes, threads, device, repeats=5):
@@ -204,7 +190,7 @@ def time_predict(name, sizes, threads, device, repeats=5):
                 for rows in torch.from_numpy(X).split(200)
             ]
 
-    return alternate({"ours": lambda: model.predict_proba(X), "bare module": bare}, repeats, device)
+    return alternate({"ours": lambda: model.predict_proba(X), "bare module": bare}, repeats, WAIT[device])
 
 
 def main():

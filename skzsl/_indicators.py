@@ -49,6 +49,12 @@ def is_indicator(y) -> bool:
     return len(shape) == 2 and shape[1] > 1
 
 
+def indicator_dtype(y) -> np.dtype:
+    """Type of the indicators that are predicted for such a y: its own, or int where that holds no numbers."""
+    dtype = np.asarray(y).dtype
+    return dtype if dtype.kind in "biuf" else np.dtype(int)
+
+
 def check_indicators(y, labels=None) -> Indicators:
     """Check a DataFrame with one column a label, or an array whose columns ``labels`` names.
 

@@ -48,6 +48,17 @@ def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
     return Targets(_merge(seen, classes), seen, np.searchsorted(seen, y))
 
 
+def refuse_nothing_to_learn(targets: Targets, labels: np.ndarray | None = None) -> None:
+    """Raise a ValueError where no clip has a label or, given the labels to tell apart, where these are not two."""
+    if not len(targets.seen):
+        raise ValueError("y has no positive clip of any label, so no class to learn; pass clips that have labels.")
+    if labels is not None and len(labels) < 2:
+        raise ValueError(
+            f"y holds one class only, {labels.tolist()[0]!r}, in {len(targets.codes)} sample(s): nothing to tell "
+            "apart; pass clips of at least two labels."
+        )
+
+
 def check_candidates(labels, classes: np.ndarray) -> np.ndarray:
     """Check the labels to choose from, in the caller's order.
 

@@ -11,8 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._classifier import EmbeddingClassifier
 from ._compat import HasMethods, Interval
-from ._indicators import encode_indicators, is_indicator
-from ._labels import Targets, encode_targets, label_array, label_texts, warn_of_numbers
+from ._indicators import encode_indicators, indicator_dtype, is_indicator
+from ._labels import (
+    Targets,
+    encode_targets,
+    label_array,
+    label_texts,
+    refuse_nothing_to_learn,
+    warn_of_numbers,
+)
 from ._segments import Segments, check_segments
 from ._views import final_estimator, with_labels
 from .text._label_vectors import LabelVectors
@@ -55,12 +62,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
     def _fit_labels(self, y, n_clips: int) -> Targets:
         """Start anew with the labels of y: fit the text encoder on their texts."""
         targets = self._encode(y, n_clips)
-        _refuse_no_positive(targets)
-        if len(targets.seen) < 2:
-            raise ValueError(
-                f"y holds one class only, {targets.seen.tolist()[0]!r}, in {n_clips} sample(s): nothing to tell apart; "
-                "pass clips of at least two labels."
-            )
+        refuse_nothing_to_learn(targets, targets.seen)
         self._multilabel = is_indicator(y)
         self._start_text(targets.seen)
         return self._keep(targets)
@@ -69,7 +71,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
         """Go on from the labels known so far, if any; a fitted text encoder is kept."""
         if not hasattr(self, "text_encoder_"):
             targets = self._encode(y, n_clips, classes=classes)
-            _refuse_no_positive(targets)
+            refuse_nothing_to_learn(targets)
             self._multilabel = is_indicator(y)
             self._start_text(targets.classes)
         else:
@@ -100,8 +102,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
                 f"y of shape {np.shape(y)} has several labels a clip; {type(self).__name__} takes one label a clip: "
                 f"pass y of shape ({n_clips},) or use ZeroShotTemporalAttention."
             )
-        dtype = np.asarray(y).dtype
-        self._indicator_dtype = dtype if dtype.kind in "biuf" else np.dtype(int)
+        self._indicator_dtype = indicator_dtype(y)
         return encode_indicators(y, n_clips, labels=None if named else self.label_texts, **known)
 
     def _keep(self, targets):
@@ -146,8 +147,3 @@ class ZeroShotClassifier(EmbeddingClassifier):
     def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:
         """Scores (n, n_labels) of clips against label vectors (n_labels, k), a new array."""
         raise NotImplementedError
-
-
-def _refuse_no_positive(targets):
-    if not len(targets.seen):
-        raise ValueError("y has no positive clip of any label, so no class to learn; pass clips that have labels.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .._views import unwrap
-from ._timeline import check_clip, draw_spans, row_axes
+from ._timeline import draw_spans, model_with, row_axes
 
 
 class AttentionDisplay:
@@ -83,14 +82,8 @@ class AttentionDisplay:
         ValueError
             If ``clip`` is not (T, d).
         """
-        model, clips = unwrap(estimator, check_clip(clip)[None])
-        while not hasattr(model, "attention") and hasattr(model, "estimator_"):
-            model, clips = unwrap(model.estimator_, clips)
-        if not hasattr(model, "attention"):
-            raise TypeError(
-                f"{type(model).__name__} has no attention; pass a ZeroShotTemporalAttention or a "
-                "MultiLevelAttentionClassifier."
-            )
+        instead = "a ZeroShotTemporalAttention or a MultiLevelAttentionClassifier"
+        model, clips = model_with("attention", estimator, clip, instead)
         if labels is None and spans:
             labels = list(dict.fromkeys(label for label, *_ in sorted(spans, key=lambda span: span[1])))
         weights = model.attention(clips, labels=labels, **({} if level is None else {"level": level}))[0]

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._views import unwrap
 
-def check_clip(clip) -> np.ndarray:
-    """Check the segments of one clip, (T, d).
+
+def model_with(method, estimator, clip, instead):
+    """Find the model that has ``method`` inside an estimator, and the clip (1, T, d) as it sees it.
 
     Raises
     ------
+    TypeError
+        If there is none; the message says what to pass ``instead``.
     ValueError
-        For other dimensions.
+        If the clip is not (T, d).
     """
     clip = np.asarray(clip)
     if clip.ndim != 2:
         raise ValueError(f"clip has shape {clip.shape}; pass the segments of one clip, (T, d), such as X[0].")
-    return clip
+    model, clips = unwrap(estimator, clip[None])
+    while not hasattr(model, method) and hasattr(model, "estimator_"):
+        model, clips = unwrap(model.estimator_, clips)
+    if not hasattr(model, method):
+        raise TypeError(f"{type(model).__name__} has no {method}; pass {instead}.")
+    return model, clips
 
 
 def row_axes(ax, labels):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .._views import unwrap
-from ._timeline import check_clip, draw_spans, row_axes
+from ._timeline import draw_spans, model_with, row_axes
 
 
 class WindowDisplay:
@@ -80,11 +79,7 @@ class WindowDisplay:
         ValueError
             If ``clip`` is not (T, d).
         """
-        model, clips = unwrap(estimator, check_clip(clip)[None])
-        while not hasattr(model, "windows") and hasattr(model, "estimator_"):
-            model, clips = unwrap(model.estimator_, clips)
-        if not hasattr(model, "windows"):
-            raise TypeError(f"{type(model).__name__} has no windows; pass a GlobalLocalAttentionClassifier.")
+        model, clips = model_with("windows", estimator, clip, "a GlobalLocalAttentionClassifier")
         labels, spans = (found[0] for found in model.windows(clips))
         probabilities = model.predict_proba(clips, labels=labels)[0]
         display = cls(

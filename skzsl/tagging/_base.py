@@ -8,19 +8,12 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from .._classifier import EmbeddingClassifier
 from .._compat import HasMethods, Interval
-from .._indicators import (
-    balancing_chances,
-    check_indicators,
-    encode_indicators,
-    is_indicator,
-    log_odds_of_labels,
-)
-from .._labels import Targets, encode_targets
+from .._indicators import balancing_chances, encode_indicators, indicator_dtype, is_indicator, log_odds_of_labels
+from .._labels import Targets, encode_targets, refuse_nothing_to_learn
 from .._segments import Segments, check_segments
 from .._training import EpochTraining
 
@@ -121,14 +114,19 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         """
         return super().predict_proba(X, labels=labels)
 
-    def _fit_labels(self, y, n_clips) -> Targets:
+    def _fit_labels(self, y, n_clips, **known) -> Targets:
         """Start anew with the labels of y."""
-        return self._start(y, n_clips)
+        self._multilabel = is_indicator(y)
+        if self._multilabel:
+            self._indicator_dtype = indicator_dtype(y)
+        targets = self._encode(y, n_clips, **known)
+        refuse_nothing_to_learn(targets, None if self._multilabel else targets.classes)
+        return self._keep(targets)
 
     def _extend_labels(self, y, n_clips, classes=None) -> Targets:
         """Go on with the labels of the first call."""
         if not hasattr(self, "n_iter_"):
-            return self._start(y, n_clips, classes=classes)
+            return self._fit_labels(y, n_clips, classes=classes)
         if self._multilabel != is_indicator(y):
             raise ValueError(
                 "y is of another kind than in the first call; pass an indicator or one label a clip again."
@@ -145,12 +143,8 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
     def _encode(self, y, n_clips, *, seen=None, classes=None) -> Targets:
         """Encode y as an indicator (n, C) of all labels, whether they have a clip or not."""
         if self._multilabel:
-            if seen is not None and not hasattr(y, "columns"):
-                y = check_indicators(y, self._labels_of_fit)
-                check_consistent_length(range(n_clips), y.values)
-                positive = y.positive() | np.isin(self._labels_of_fit, seen)
-                return Targets(y.labels, y.labels[positive], y.values.astype(np.uint8, copy=False))
-            targets = encode_indicators(y, n_clips, seen=seen, classes=classes)
+            names = None if seen is None or hasattr(y, "columns") else self._labels_of_fit
+            targets = encode_indicators(y, n_clips, labels=names, seen=seen, classes=classes)
             codes = targets.codes
         else:
             targets = encode_targets(y, n_clips, seen=seen, classes=classes)
@@ -160,21 +154,6 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             every[:, np.isin(targets.classes, targets.seen)] = codes
             codes = every
         return Targets(targets.classes, targets.seen, codes)
-
-    def _start(self, y, n_clips, **known):
-        self._multilabel = is_indicator(y)
-        if self._multilabel:
-            dtype = np.asarray(y).dtype
-            self._indicator_dtype = dtype if dtype.kind in "biuf" else np.dtype(int)
-        targets = self._encode(y, n_clips, **known)
-        if not targets.codes.any():
-            raise ValueError("y has no positive clip of any label, so no class to learn; pass clips that have labels.")
-        if not self._multilabel and len(targets.classes) < 2:
-            raise ValueError(
-                f"y holds one class only, {targets.classes.tolist()[0]!r}, in {len(targets.codes)} sample(s): nothing "
-                "to tell apart; pass clips of at least two labels."
-            )
-        return self._keep(targets)
 
     def _keep(self, targets):
         self.classes_ = self._labels_of_fit = targets.classes
