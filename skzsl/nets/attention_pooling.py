@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from .layers import sigmoid
 from .standardized import all_present
@@ -41,7 +40,7 @@ class AttentionPooling(nn.Module):
         """Pool the segments of every clip."""
         scores = spread(self.score(features), mask)
         if self.attention is not None:
-            return _AttendedMean.apply(spread(self.attention(features), mask), scores, mask, self.reading)
+            return attended_mean(spread(self.attention(features), mask), scores, mask, self.reading)
         probabilities = sigmoid(scores).masked_fill(~mask[:, :, None], 0.0)
         if self.reading == "max":
             return probabilities.amax(dim=1)
@@ -54,7 +53,8 @@ class AttentionPooling(nn.Module):
     def weights(self, features: Tensor, mask: Tensor) -> Tensor:
         """Weights (n, T, C) of the segments, which sum to 1 over T."""
         if self.attention is not None:
-            return _weights(spread(self.attention(features), mask), mask, self.reading)[0]
+            weights = _positive_weights(spread(self.attention(features), mask), mask, self.reading)
+            return weights / weights.sum(dim=1, keepdim=True)
         if self.reading == "mean":
             weights = (mask / mask.sum(dim=1, keepdim=True)).to(features.dtype)
             return weights[:, :, None].expand(-1, -1, self.score.out_features)
@@ -63,53 +63,27 @@ class AttentionPooling(nn.Module):
         return torch.zeros_like(scores).scatter_(1, first, 1.0)
 
 
-class _AttendedMean(torch.autograd.Function):
-    """Mean of the sigmoids of scores (n, T, C) weighted over T, written out to save passes over (n, T, C).
-
-    With w = v / sum v, the gradient by log v_t is ``w_t (f_t - mean)``; that of log v by its own logits follows.
-    """
-
-    @staticmethod
-    def forward(ctx, attention, scores, mask, reading):
-        weights, values = _weights(attention, mask, reading)
-        probabilities = sigmoid(scores)
-        pooled = (weights * probabilities).sum(dim=1)
-        ctx.save_for_backward(weights, values, probabilities, pooled)
-        ctx.reading = reading
-        return pooled
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient):
-        weights, values, probabilities, pooled = ctx.saved_tensors
-        weighted = weights * gradient[:, None]
-        by_attention = (probabilities - pooled[:, None]).mul_(weighted)
-        by_scores = weighted.mul_(probabilities).mul_(1 - probabilities)
-        if ctx.reading == "sigmoid":
-            by_attention.mul_(1 - values)
-        elif ctx.reading == "softmax_label":
-            by_attention.masked_fill_((values < _CLIP) | (values > 1 - _CLIP), 0.0)
-            by_attention.addcmul_(values, by_attention.sum(dim=2, keepdim=True), value=-1)
-        return by_attention, by_scores, None, None
+def attended_mean(attention: Tensor, scores: Tensor, mask: Tensor, reading: str) -> Tensor:
+    """Mean over T of the sigmoids of scores (n, T, C), weighted by what the attention logits (n, T, C) give."""
+    weights = _positive_weights(attention, mask, reading)
+    return (weights * sigmoid(scores)).sum(dim=1) / weights.sum(dim=1)
 
 
-def _weights(attention, mask, reading):
-    """Normalised weights, and v itself where its gradient needs it."""
+def _positive_weights(attention, mask, reading):
+    """Weights v (n, T, C), zero where absent; their scale over T is of no account."""
     absent = None if all_present(mask) else ~mask[:, :, None]
-    if absent is not None and reading != "softmax_label":
+    if reading == "softmax_label":
+        weights = torch.softmax(attention, dim=2).clamp(_CLIP, 1 - _CLIP)
+        return weights if absent is None else weights.masked_fill(absent, 0.0)
+    if absent is not None:
         attention = attention.masked_fill(absent, -torch.inf)
     if reading == "softmax_time":
-        return torch.softmax(attention, dim=1), None
-    if reading == "sigmoid":
-        highest = attention.amax(dim=1, keepdim=True)
-        if (highest < -60).any():
-            # There sigmoids are exponentials, and raising all of a label alike changes no weight but saves them from 0.
-            attention = attention + (-60 - highest).clamp_(min=0.0)
-    values = sigmoid(attention) if reading == "sigmoid" else torch.softmax(attention, dim=2)
-    weights = values.clone() if reading == "sigmoid" else values.clamp(_CLIP, 1 - _CLIP)
-    if absent is not None and reading == "softmax_label":
-        weights.masked_fill_(absent, 0.0)
-    return weights.div_(weights.sum(dim=1, keepdim=True)), values
+        return torch.softmax(attention, dim=1)
+    highest = attention.detach().amax(dim=1, keepdim=True)
+    if (highest < -60).any():
+        # There sigmoids are exponentials, and raising all of a label alike changes no weight but saves them from 0.
+        attention = attention + (-60 - highest).clamp_(min=0.0)
+    return sigmoid(attention)
 
 
 def spread(rows: Tensor, mask: Tensor) -> Tensor:

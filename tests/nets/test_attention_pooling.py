@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skzsl.nets.attention_pooling import AttentionPooling, _AttendedMean, gather, spread
+from skzsl.nets.attention_pooling import AttentionPooling, attended_mean, gather, spread
 
 H, C = 5, 4
 ATTENDING = ["softmax_label", "softmax_time", "sigmoid"]
@@ -104,16 +104,12 @@ def test_the_biases_of_the_scores_start_at_the_given_log_odds(reading):
     torch.testing.assert_close(make_pool(reading).score.bias.detach(), torch.linspace(-1, 1, C).double())
 
 
-def attended(attention, scores, mask, reading):
-    return _AttendedMean.apply(attention, scores, mask, reading)
-
-
 @pytest.mark.parametrize("all_present", [False, True], ids=["ragged", "all present"])
 @pytest.mark.parametrize("reading", ATTENDING)
 def test_gradients_equal_finite_differences(rng, ragged, reading, all_present):
     mask = torch.ones(4, 6, dtype=torch.bool) if all_present else ragged[1]
     attention, scores = (torch.from_numpy(rng.normal(size=(4, 6, C))).requires_grad_() for _ in range(2))
-    assert torch.autograd.gradcheck(attended, (attention, scores, mask, reading))
+    assert torch.autograd.gradcheck(attended_mean, (attention, scores, mask, reading))
 
 
 @pytest.mark.parametrize("logit", [25.0, -25.0], ids=["near 1", "near 0"])
@@ -126,7 +122,7 @@ def test_weights_outside_the_clip_range_have_no_gradient(rng, ragged, logit):
     assert clipped[mask].any()
     assert not clipped[mask].all()
     attention.requires_grad_()
-    assert torch.autograd.gradcheck(attended, (attention, scores.requires_grad_(), mask, "softmax_label"))
+    assert torch.autograd.gradcheck(attended_mean, (attention, scores.requires_grad_(), mask, "softmax_label"))
 
 
 @pytest.mark.parametrize("reading", ATTENDING)
@@ -187,7 +183,7 @@ def test_extreme_logits_give_numbers_and_gradients(reading, dtype, logit, ragged
     )
     scores = spread(torch.tensor([[800.0, -800.0], [0.0, 0.0], [0.0, 0.0]], dtype=dtype)[: int(mask.sum())], mask)
     attention.requires_grad_()
-    pooled = attended(attention, scores.requires_grad_(), mask, reading)
+    pooled = attended_mean(attention, scores.requires_grad_(), mask, reading)
     pooled.sum().backward()
     assert torch.isfinite(attention.grad).all()
     assert torch.isfinite(scores.grad).all()
