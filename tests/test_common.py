@@ -12,6 +12,7 @@ from skzsl import (
     ScoreNormalizer,
     ZeroRuleClassifier,
     ZeroShotBilinear,
+    ZeroShotContrastive,
     ZeroShotTemporalAttention,
 )
 from skzsl.exceptions import LabelTextWarning
@@ -22,6 +23,9 @@ ESTIMATORS = [
     ZeroShotBilinear(HashingEncoder()),
     ZeroShotBilinear(HashingEncoder(), solver="minibatch"),
     ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30),
+    ZeroShotContrastive(HashingEncoder(), hidden_size=32, batch_size=16, lr=0.01),
+    ZeroShotContrastive(HashingEncoder(), head="mlp", hidden_size=32, batch_size=16, lr=0.01),
+    ZeroShotContrastive(HashingEncoder(), head="linear", batch_size=16, lr=0.01),
     ScoreNormalizer(ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30, lr=0.01, random_state=0)),
     ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0)),
     MultiLevelAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),

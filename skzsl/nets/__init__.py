@@ -1,6 +1,7 @@
 """Neural nets (torch): modules, losses, and their training through skorch."""
 
 from .attention import TemporalAttentionModule
+from .contrastive import ContrastiveModule, SymmetricCrossEntropy
 from .global_local import ConvStream, GlobalLocalModule
 from .inference import apply_in_batches
 from .losses import WeightedRankingLoss
@@ -12,11 +13,13 @@ from .training import EmbeddingNet, net_parameters
 
 __all__ = [
     "BilinearModule",
+    "ContrastiveModule",
     "ConvStream",
     "EmbeddingNet",
     "GlobalLocalModule",
     "MultiLevelAttentionModule",
     "MultilabelRankingLoss",
+    "SymmetricCrossEntropy",
     "TaggingLoss",
     "TemporalAttentionModule",
     "WeightedRankingLoss",

@@ -1,0 +1,280 @@
+"""Contrastive alignment of sounds with the text of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import numpy as np
+
+from .._compat import Interval, StrOptions
+from .._training import EpochTraining
+from ..base import ZeroShotClassifier
+
+
+class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
+    """Sounds and label texts in one space, aligned by symmetric cross entropy (SemanticAC).
+
+    A head turns the segments of a clip into a vector of the size of the text vectors; the score of a label is their
+    cosine times ``logit_scale``. In every batch the clip has to find the text of its label among the batch's texts, and
+    each text its clips. Labels never seen in fit are scored through their text in the same way.
+
+    Parameters
+    ----------
+    text_encoder : transformer, str, dict, DataFrame or None, default=None
+        Label texts to vectors: a transformer on lists of strings (see :mod:`skzsl.text`), the name or path of a
+        sentence-transformers model, or a table text -> vector. None takes all-MiniLM-L6-v2, centred on the labels of
+        fit and scaled to unit length. The paper's prompt is ``Prompts(templates="an audio clip of {label}")``.
+    head : {"cscm", "mlp", "linear"}, default="cscm"
+        What turns segments into a vector: attention to channels and places and two convolutions over the segments (the
+        similarity calculation module of the paper), or two dense layers or one on their mean.
+    token_grid : tuple of (int, int) or None, default=None
+        Height and width of the map that the segments form for "cscm", row by row, where they are the tokens of an audio
+        transformer; their product is the number of segments. None takes one row.
+    hidden_size : int, default=512
+        Width inside the head.
+    dropout : float, default=0.5
+        Share of the hidden units that is dropped in training.
+    logit_scale : {"learned"} or float, default="learned"
+        Scale of the cosines: learned, from 1 / 0.07 on, or fixed. With 1.0, the paper's, the loss of a batch of 16
+        labels cannot fall below 1.109.
+    standardize : bool, default=True
+        Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
+        uint8 features can be given as they are.
+    threshold : float, array of shape (n_labels,) or dict, default=0.0
+        For several labels a clip: a label is predicted where its score is above. One number, one for each label of fit,
+        or a dict from label to number, whose key None stands for all labels it does not name. Acts after training; see
+        :class:`skzsl.model_selection.ThresholdTuner`.
+    mixup : float, default=0.0
+        Strength with which clips are mixed in pairs with their labels, both parameters of a beta distribution; 0 for
+        not.
+    lr : float, default=0.001
+        Learning rate.
+    one_cycle : bool, default=True
+        Let the learning rate rise to ``lr`` and fall to 0 over a fit. ``partial_fit`` trains at ``lr``.
+    max_epochs : int, default=20
+        Passes over the clips.
+    shuffle : bool, default=True
+        Draw a new order of the clips before every epoch.
+    optimizer : str or class, default="AdamW"
+        Optimiser of ``torch.optim``.
+    weight_decay : float, default=0.0
+        Weight decay of the optimiser.
+    batch_size : int, default=64
+        Clips a step, each with the text of its label.
+    device : str, default="auto"
+        "auto", "cpu", "cuda" or "cuda:1".
+    callbacks : list of skorch callbacks or None, default=None
+        Schedules (with ``one_cycle=False``), clipping, checkpoints and whatever else acts on losses and weights.
+    validation_fraction : float or None, default=None
+        Share of the clips held out for early stopping: training ends when their loss has not improved for ``patience``
+        epochs, and the best weights are kept. They share the labels of the other clips.
+    patience : int, default=5
+        Epochs without improvement before early stopping.
+    warm_start : bool, default=False
+        Let ``fit`` go on from the weights and the text encoder of the last call.
+    temperature : float, default=1.0
+        Divides the scores in ``predict_proba``; acts after training.
+    seen_penalty : float, default=0.0
+        Subtracted from the scores of labels seen in fit, which generalised prediction favours (calibrated stacking);
+        acts after training.
+    label_texts : dict, list of str or None, default=None
+        Text of each label, where the label is not its own text; or a list that names the columns of an indicator array.
+    memory : str, joblib.Memory or None, default=None
+        Where to keep trainings: a fit on the same data with the same parameters, other than those that act after
+        training, is looked up instead of repeated.
+    random_state : int, RandomState instance or None, default=None
+        Source of the initial weights, the orders and the held-out clips.
+    verbose : bool, default=False
+        Show a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        Labels of y: sorted, or in the order of its columns.
+    seen_classes_ : ndarray
+        Labels with a positive clip in fit; only these train.
+    module_ : torch.nn.Module
+        The trained net.
+    text_encoder_ : transformer
+        The fitted text encoder.
+    n_features_in_ : int
+        Features d of a segment.
+    n_iter_ : int
+        Passes made over the clips.
+    history_ : list of dict
+        One entry for each pass: its losses and what callbacks recorded.
+
+    Notes
+    -----
+    The paper trains the encoders too, with ``optimizer="SGD", weight_decay=5e-4, batch_size=16, lr=8e-5`` and a rate
+    that falls by .96 an epoch, which is ``one_cycle=False, callbacks=[LRScheduler("ExponentialLR", gamma=0.96)]`` with
+    skorch's callback; here the embeddings are given.
+
+    Several labels a clip are our extension: a clip shares its weight among its labels in both cross entropies. With one
+    label a clip the labels of a batch count as often as they come, which equals the paper's diagonal of pairs.
+
+    References
+    ----------
+    Xiao et al. (2023). SemanticAC: semantics-assisted framework for audio classification. ICASSP.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skzsl import ZeroShotContrastive
+    >>> from skzsl.text import HashingEncoder, Prompts
+    >>> X = np.random.default_rng(0).normal(size=(4, 9, 32))
+    >>> y = ["dog bark", "rain", "dog bark", "siren"]
+    >>> prompts = Prompts(HashingEncoder(), "an audio clip of {label}")
+    >>> model = ZeroShotContrastive(prompts, max_epochs=2, random_state=0).fit(X, y)
+    >>> model.decision_function(X, labels=["dog bark", "cat", "heavy rain"]).shape
+    (4, 3)
+    """
+
+    _takes_multilabel = True
+
+    _parameter_constraints: dict = {
+        **ZeroShotClassifier._parameter_constraints,
+        **EpochTraining._parameter_constraints,
+        "head": [StrOptions({"cscm", "mlp", "linear"})],
+        "token_grid": ["array-like", None],
+        "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "logit_scale": [StrOptions({"learned"}), Interval(Real, 0, None, closed="neither")],
+        "standardize": ["boolean"],
+        "threshold": [Real, Mapping, "array-like"],
+        "mixup": [Interval(Real, 0, None, closed="left")],
+        "one_cycle": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        text_encoder=None,
+        *,
+        head="cscm",
+        token_grid=None,
+        hidden_size=512,
+        dropout=0.5,
+        logit_scale="learned",
+        standardize=True,
+        threshold=0.0,
+        mixup=0.0,
+        lr=0.001,
+        one_cycle=True,
+        max_epochs=20,
+        shuffle=True,
+        optimizer="AdamW",
+        weight_decay=0.0,
+        batch_size=64,
+        device="auto",
+        callbacks=None,
+        validation_fraction=None,
+        patience=5,
+        warm_start=False,
+        temperature=1.0,
+        seen_penalty=0.0,
+        label_texts=None,
+        memory=None,
+        random_state=None,
+        verbose=False,
+    ):
+        self.text_encoder = text_encoder
+        self.head = head
+        self.token_grid = token_grid
+        self.hidden_size = hidden_size
+        self.dropout = dropout
+        self.logit_scale = logit_scale
+        self.standardize = standardize
+        self.threshold = threshold
+        self.mixup = mixup
+        self.lr = lr
+        self.one_cycle = one_cycle
+        self.max_epochs = max_epochs
+        self.shuffle = shuffle
+        self.optimizer = optimizer
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.device = device
+        self.callbacks = callbacks
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.temperature = temperature
+        self.seen_penalty = seen_penalty
+        self.label_texts = label_texts
+        self.memory = memory
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def _net_parameters(self):
+        own = ("head", "token_grid", "hidden_size", "dropout", "logit_scale", "mixup", "one_cycle")
+        return (*super()._net_parameters, *own)
+
+    @property
+    def _post_fit(self):
+        return (*super()._post_fit, "threshold")
+
+    def _check_settings(self):
+        grid = self.token_grid
+        if grid is None:
+            return
+        if self.head != "cscm":
+            raise ValueError(f"token_grid={grid!r} has no effect on head={self.head!r}; pass None or head='cscm'.")
+        if len(grid) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in grid):
+            raise ValueError(f"token_grid={grid!r}; pass the height and the width of the map, such as (8, 8).")
+
+    def _train(self, segments, targets, *, epochs, going_on, partial=False):
+        from ..nets import ContrastiveModule, SymmetricCrossEntropy
+
+        if not isinstance(self.threshold, Mapping):
+            self._thresholds(self.classes_)  # a wrong number of them is refused now
+        grid = None if self.token_grid is None else tuple(map(int, self.token_grid))
+        inputs, vectors, indicator = _tokens(segments, grid), self._label_vectors(targets.seen), targets.codes
+        if indicator.ndim == 1:
+            indicator = (indicator[:, None] == np.arange(len(targets.seen))).astype(np.uint8)
+        shift, scale = segments.moments() if self.standardize and not going_on else (None, None)
+        self._train_net(
+            ContrastiveModule,
+            SymmetricCrossEntropy,
+            inputs,
+            indicator,
+            fixed_inputs=(vectors,),
+            build={
+                "mixup": self.mixup,
+                "one_cycle": self.one_cycle,
+                "module__n_features": segments.values.shape[-1],
+                "module__n_dims": vectors.shape[1],
+                "module__head": self.head,
+                "module__hidden_size": self.hidden_size,
+                "module__dropout": self.dropout,
+                "module__token_grid": grid,
+                "module__logit_scale": None if self.logit_scale == "learned" else float(self.logit_scale),
+                "module__shift": shift,
+                "module__scale": scale,
+                "module__start": self.module_.state_dict() if going_on else None,
+            },
+            epochs=epochs,
+            going_on=going_on,
+            partial=partial,
+        )
+
+    def _train_pass(self, segments, targets, *, going_on):
+        self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
+
+    def _score_labels(self, segments, vectors):
+        from ..nets import apply_in_batches
+
+        inputs = _tokens(segments, self.module_.head.grid)
+        return apply_in_batches(self.module_.forward, inputs, vectors, shape=(len(vectors),))
+
+
+def _tokens(segments, grid):
+    """Segments and their mask, checked against the grid."""
+    values = segments.three_d()
+    if grid is not None and values.shape[1] != grid[0] * grid[1]:
+        raise ValueError(
+            f"X has {values.shape[1]} segments a clip, which do not fill token_grid={grid}; pass {grid[0] * grid[1]} "
+            "segments, or another grid."
+        )
+    return values, segments.mask()

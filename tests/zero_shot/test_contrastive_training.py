@@ -1,0 +1,319 @@
+"""How the contrastive model trains: its objective, its scale, mixing, going on, new labels, failing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from skorch.callbacks import Callback, LRScheduler
+from torch.nn import functional as F
+
+from skzsl import ZeroShotContrastive
+from skzsl.nets import ContrastiveModule
+from skzsl.nets.augmentation import mix
+from skzsl.nets.schedule import one_cycle
+from skzsl.text import HashingEncoder, Prompts
+
+HEADS = ["cscm", "mlp", "linear"]
+NAMES = ["rain", "dog", "wind", "cat"]
+
+
+def make_model(**parameters):
+    defaults = {"hidden_size": 8, "max_epochs": 2, "lr": 0.01, "dropout": 0.0, "batch_size": 16, "random_state": 0}
+    return ZeroShotContrastive(HashingEncoder(16), device="cpu", **{**defaults, **parameters})
+
+
+@pytest.fixture
+def clips(rng):
+    """Clips of four segments, and the labels that each has, none to four."""
+    values = (rng.random((40, 4)) < 0.4).astype(np.uint8)
+    return rng.normal(size=(40, 4, 6)), pd.DataFrame(values, columns=NAMES)
+
+
+@pytest.fixture
+def named(rng):
+    """Clips of four segments, and the label of each."""
+    return rng.normal(size=(40, 4, 6)), rng.choice(NAMES, 40)
+
+
+def weights(model):
+    return np.concatenate([values.detach().numpy().ravel() for values in model.module_.state_dict().values()])
+
+
+def scale_of(model):
+    return model.module_.log_scale.exp().item()
+
+
+def loss_of_pairs(scores, codes):
+    """The paper's loss: each clip against the texts of the batch's clips, one of them its own, and the reverse."""
+    pairs, own = scores[:, codes], torch.arange(len(codes))
+    return (F.cross_entropy(pairs, own) + F.cross_entropy(pairs.T, own)) / 2
+
+
+@pytest.mark.parametrize("cycled", [False, True], ids=["constant", "one cycle"])
+@pytest.mark.parametrize("scale", ["learned", 3.0], ids=str)
+@pytest.mark.parametrize("head", HEADS)
+def test_training_equals_a_plain_torch_loop(named, head, scale, cycled):
+    X, y = named
+    settings = {"head": head, "logit_scale": scale, "optimizer": "SGD", "shuffle": False, "one_cycle": cycled}
+    model = make_model(lr=0.05, **settings)
+    start = make_model(**{**settings, "lr": 1e-30, "max_epochs": 1}).fit(X, y).module_
+    module = ContrastiveModule(6, 16, head, 8, logit_scale=None if scale == "learned" else scale)
+    module.load_state_dict(start.state_dict())
+    for layer in module.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d):
+            layer.reset_running_stats()
+    np.testing.assert_allclose(module.shift, X.reshape(-1, 6).mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(module.scale, X.reshape(-1, 6).std(axis=0), rtol=1e-4)
+    labels = sorted(NAMES)
+    vectors = torch.from_numpy(HashingEncoder(16).fit_transform(labels)).float()
+    codes = torch.tensor([labels.index(label) for label in y])
+    segments, mask = torch.from_numpy(X).float(), torch.ones(40, 4, dtype=torch.bool)
+    optimizer, losses, step = torch.optim.SGD(module.parameters(), lr=0.05), [], 0
+    for _ in range(2):
+        total = 0.0
+        for rows in torch.arange(40).split(16):
+            optimizer.param_groups[0]["lr"] = 0.05 * one_cycle(step / 6) if cycled else 0.05
+            optimizer.zero_grad()
+            loss = loss_of_pairs(module(segments[rows], mask[rows], vectors), codes[rows])
+            loss.backward()
+            optimizer.step()
+            total, step = total + loss.item() * len(rows), step + 1
+        losses.append(total / 40)
+    model.fit(X, y)
+    for name, values in module.state_dict().items():
+        torch.testing.assert_close(model.module_.state_dict()[name], values, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose([epoch["train_loss"] for epoch in model.history_], losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({"head": "mlp"}, {"head": "linear"}, {"token_grid": (2, 2)}, {"hidden_size": 9}, {"dropout": 0.5}),
+        *({"logit_scale": 3.0}, {"standardize": False}, {"mixup": 0.4}, {"one_cycle": False}, {"lr": 0.1}),
+        *({"max_epochs": 3}, {"batch_size": 7}, {"shuffle": False}, {"optimizer": "SGD"}, {"weight_decay": 5.0}),
+        *({"random_state": 1}, {"validation_fraction": 0.3}),
+    ],
+    ids=str,
+)
+def test_every_training_parameter_acts_and_repeats_with_the_seed(clips, changed):
+    X, y = 2 * clips[0] + 1, clips[1]
+    model, again = make_model(**changed).fit(X, y), make_model(**changed).fit(X, y)
+    np.testing.assert_array_equal(weights(model), weights(again))
+    assert np.abs(make_model().fit(X, y).decision_function(X) - model.decision_function(X)).max() > 1e-3
+    np.testing.assert_array_equal(model.decision_function(X), again.decision_function(X))
+
+
+@pytest.mark.parametrize("changed", [{"threshold": 0.1}, {"temperature": 3.0}, {"seen_penalty": 1.0}], ids=str)
+def test_parameters_that_act_after_training_leave_the_weights_alone(clips, changed):
+    X, y = clips
+    model, other = make_model(**changed).fit(X, y), make_model().fit(X, y)
+    np.testing.assert_array_equal(weights(model), weights(other))
+    assert not np.array_equal(model.predict_proba(X), other.predict_proba(X))
+    model.set_params(lr=0.02).partial_fit(X, y)
+    np.testing.assert_array_equal(weights(model), weights(other.set_params(lr=0.02).partial_fit(X, y)))
+
+
+def test_the_papers_settings_run_and_the_rate_falls_by_a_factor_each_epoch(named):
+    X, y = named
+    model = ZeroShotContrastive(
+        Prompts(HashingEncoder(16), "an audio clip of {label}"),
+        **{"optimizer": "SGD", "weight_decay": 5e-4, "batch_size": 16, "lr": 8e-5, "logit_scale": 1.0},
+        **{"one_cycle": False, "max_epochs": 30, "hidden_size": 8, "random_state": 0, "device": "cpu"},
+        callbacks=[LRScheduler("ExponentialLR", gamma=0.96)],
+    ).fit(X, y)
+    np.testing.assert_allclose([epoch["event_lr"] for epoch in model.history_], 8e-5 * 0.96 ** np.arange(30))
+    assert model.n_iter_ == 30
+    assert scale_of(model) == 1.0
+    with pytest.raises(ValueError, match="pass one_cycle=False"):
+        make_model(callbacks=[LRScheduler("ExponentialLR", gamma=0.96)]).fit(X, y)
+
+
+def test_a_learned_scale_moves_and_stays_below_a_hundred(word_sounds):
+    X, y = word_sounds[0][::10], word_sounds[1][::10]
+    axes = dict(zip(y.tolist(), np.eye(12), strict=True))  # on which scores are as long as the scale
+    scales = {}
+    for lr in (1e-30, 0.01, 1.0):
+        model = make_model(lr=lr, max_epochs=60, head="linear", one_cycle=False).set_params(text_encoder=axes).fit(X, y)
+        lengths = np.linalg.norm(model.decision_function(X), axis=1)
+        scales[lr] = lengths.mean()
+        np.testing.assert_allclose(lengths, min(100, scale_of(model)), rtol=1e-5)
+    assert scales[1e-30] == pytest.approx(1 / 0.07)
+    assert abs(scales[0.01] - scales[1e-30]) > 0.1
+    assert scales[1.0] == pytest.approx(100)
+
+
+@pytest.mark.parametrize("scale", [1.0, 4, 200.0], ids=str)
+def test_a_fixed_scale_stays(clips, scale):
+    model = make_model(logit_scale=scale, lr=0.1, weight_decay=1.0, max_epochs=5).fit(*clips)
+    assert scale_of(model) == pytest.approx(scale)
+
+
+def test_going_on_with_another_scale_takes_it(clips):
+    model = make_model().fit(*clips)
+    model.set_params(logit_scale=5.0).partial_fit(*clips)
+    assert scale_of(model) == pytest.approx(5.0)
+    model.set_params(logit_scale="learned", lr=0.1).partial_fit(*clips)
+    assert 0.1 < abs(scale_of(model) - 5.0) < 4
+
+
+def test_a_scale_of_one_keeps_the_loss_above_its_floor(word_sounds):
+    X, y = word_sounds[0][::10], word_sounds[1][::10]
+    settings = {"lr": 0.03, "max_epochs": 100, "head": "linear"}
+    losses = {
+        scale: make_model(logit_scale=scale, **settings).fit(X, y).history_[-1]["train_loss"]
+        for scale in (1.0, "learned")
+    }
+    assert losses[1.0] > np.log(1 + 11 * np.exp(-2)) > 0.5 > losses["learned"]
+
+
+def test_mixed_clips_train_on_mixed_labels(named, monkeypatch):
+    X, y = named
+    seen = []
+
+    def record(*args):
+        seen.append(mix(*args)[1])
+        return mix(*args)
+
+    monkeypatch.setattr("skzsl.nets.augmentation.mix", record)
+    model = make_model(mixup=0.4).fit(X, y)
+    targets = torch.cat(seen)
+    torch.testing.assert_close(targets.sum(dim=1), torch.ones(80))
+    assert ((targets > 0).sum(dim=1) == 2).float().mean() > 0.3
+    assert all(np.isfinite(epoch["train_loss"]) for epoch in model.history_)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+def test_batches_without_any_label_do_not_spoil_training(clips, head, mixup):
+    X, _ = clips
+    rare = pd.DataFrame(np.eye(40, 4, dtype=np.uint8), columns=NAMES)
+    model = make_model(head=head, mixup=mixup, batch_size=4).fit(X, rare)
+    assert np.isfinite(model.decision_function(X)).all()
+    assert model.partial_fit(X, rare * 0).history_[-1]["train_loss"] == 0.0
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_last_batch_of_one_clip_costs_nothing(named, head):
+    X, y = named
+    settings = {"head": head, "shuffle": False, "standardize": False, "one_cycle": False, "optimizer": "SGD"}
+    model, other = (make_model(**settings, batch_size=39).fit(X[:n_clips], y[:n_clips]) for n_clips in (40, 39))
+    for values, expected in zip(model.module_.parameters(), other.module_.parameters(), strict=True):
+        torch.testing.assert_close(values, expected)
+    assert np.isfinite(model.decision_function(X)).all()
+
+
+def test_one_pass_at_a_time_is_the_same_as_many(clips):
+    settings = {"shuffle": False, "one_cycle": False}
+    whole = make_model(max_epochs=3, **settings).fit(*clips)
+    model, warm = make_model(**settings), make_model(max_epochs=1, warm_start=True, **settings)
+    for _ in range(3):
+        model.partial_fit(*clips)
+        warm.fit(*clips)
+    for other in (model, warm):
+        np.testing.assert_allclose(weights(other), weights(whole), atol=1e-6)
+        assert other.n_iter_ == len(other.history_) == 3
+
+
+class Rates(Callback):
+    def __init__(self):
+        self.seen = []
+
+    def on_batch_end(self, net, **kwargs):
+        self.seen.append(net.optimizer_.param_groups[0]["lr"])
+
+
+def test_a_fit_is_a_cycle_of_the_rate_and_a_part_is_not(clips):
+    rates = Rates()
+    model = make_model(callbacks=[rates]).fit(*clips)
+    np.testing.assert_allclose(rates.seen, [0.01 * one_cycle(step / 6) for step in range(6)])
+    model.partial_fit(*clips)
+    assert rates.seen[6:] == [0.01] * 3
+
+
+@pytest.mark.parametrize("changed", [{"token_grid": (2, 2)}, {"one_cycle": False}, {"mixup": 0.4}], ids=str)
+def test_going_on_takes_changed_settings(clips, changed):
+    model, twin = (make_model(warm_start=True).fit(*clips) for _ in range(2))
+    model.set_params(**changed).fit(*clips), twin.fit(*clips)
+    assert not np.allclose(weights(model), weights(twin), atol=1e-4)
+    assert model.n_iter_ == 4
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["partial_fit", "warm_start"])
+def test_new_labels_join(clips, named, warm):
+    X, y = clips
+    model = make_model(warm_start=warm).fit(X, y.assign(cat=0))
+    (model.fit if warm else model.partial_fit)(X, pd.DataFrame({"siren": y["cat"], "dog": y["dog"], "bell": 0}))
+    assert model.classes_.tolist() == [*NAMES, "siren", "bell"]
+    assert model.seen_classes_.tolist() == ["rain", "dog", "wind", "siren"]
+    single = make_model(warm_start=warm).fit(*named)
+    (single.fit if warm else single.partial_fit)(X, np.resize(["bell", "dog"], 40))
+    assert single.classes_.tolist() == sorted([*NAMES, "bell"])
+    with pytest.raises(ValueError, match="training began with one label a clip"):
+        single.partial_fit(X, y)
+
+
+def test_another_head_or_width_needs_a_new_start(clips):
+    X, y = clips
+    model = make_model().fit(X, y)
+    expected = model.decision_function(X)
+    for other in ({"head": "mlp"}, {"hidden_size": 9}):
+        with pytest.raises(ValueError, match="layers of other sizes"):
+            model.set_params(**other).partial_fit(X, y)
+        np.testing.assert_array_equal(model.decision_function(X), expected)
+    assert model.fit(X, y).n_iter_ == 2
+
+
+def test_early_stopping_keeps_the_best_weights(clips):
+    settings = {"lr": 0.03, "validation_fraction": 0.3, "patience": 3, "one_cycle": False}
+    stopped = make_model(max_epochs=300, **settings).fit(*clips)
+    losses = [epoch["valid_loss"] for epoch in stopped.history_]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 4 < 300
+    np.testing.assert_array_equal(weights(stopped), weights(make_model(max_epochs=best + 1, **settings).fit(*clips)))
+
+
+def test_trainings_are_looked_up(clips, tmp_path, monkeypatch):
+    X, y = clips
+    first = make_model(memory=str(tmp_path)).fit(X, y)
+    plain = make_model(threshold=0.3).fit(X, y)
+    calls, train = [], ZeroShotContrastive._train
+    monkeypatch.setattr(ZeroShotContrastive, "_train", lambda self, *a, **k: calls.append(1) or train(self, *a, **k))
+    again = make_model(memory=str(tmp_path), threshold=0.3, temperature=2.0, seen_penalty=0.5).fit(X, y)
+    assert not calls
+    np.testing.assert_array_equal(weights(again), weights(first))
+    np.testing.assert_array_equal(again.set_params(seen_penalty=0.0).predict(X), plain.predict(X))
+    for changed in ({"logit_scale": 5.0}, {"token_grid": (2, 2)}, {"mixup": 0.1}):
+        make_model(memory=str(tmp_path), **changed).fit(X, y)
+    assert len(calls) == 3
+
+
+class FailOnce(Callback):
+    armed = False
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.armed:
+            raise RuntimeError("stopped on purpose")
+
+
+def test_training_that_fails_midway_leaves_no_trace(clips):
+    X, y = clips
+    fail = FailOnce()
+    model, twin = make_model(callbacks=[fail]).fit(X, y), make_model(callbacks=[FailOnce()]).fit(X, y)
+    for train in (model.partial_fit, model.fit):
+        fail.armed = True
+        with pytest.raises(RuntimeError, match="on purpose"):
+            train(100 * X, y.rename(columns={"cat": "siren"}))
+        fail.armed = False
+        assert model.classes_.tolist() == NAMES
+        np.testing.assert_array_equal(weights(model), weights(twin))
+    np.testing.assert_array_equal(weights(model.partial_fit(X, y)), weights(twin.partial_fit(X, y)))
+    assert model.n_iter_ == 3
+
+
+def test_diverging_training_is_an_error_that_names_the_rate(clips):
+    X, y = clips
+    model = make_model().fit(X, y)
+    expected = model.decision_function(X)
+    with pytest.raises(ValueError, match=r"Training diverged.*Lower lr=1e\+30"):
+        model.set_params(lr=1e30, weight_decay=1e30, optimizer="SGD").fit(X, y)
+    np.testing.assert_array_equal(model.decision_function(X), expected)
