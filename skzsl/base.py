@@ -100,7 +100,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
         if not self._takes_multilabel:
             raise ValueError(
                 f"y of shape {np.shape(y)} has several labels a clip; {type(self).__name__} takes one label a clip: "
-                f"pass y of shape ({n_clips},) or use ZeroShotTemporalAttention."
+                f"pass y of shape ({n_clips},) or use ZeroShotTemporalAttention or ZeroShotContrastive."
             )
         self._indicator_dtype = indicator_dtype(y)
         return encode_indicators(y, n_clips, labels=None if named else self.label_texts, **known)
