@@ -63,7 +63,7 @@ print(json.dumps([before, peak()]))
 def peak():
     """Peak resident memory of this process so far, in MB; getrusage would count the parent's too."""
     status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1000
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6
 
 
 def main():
@@ -73,7 +73,7 @@ def main():
 
     base = inspect.getmodule(MultiLevelAttentionClassifier.__mro__[1])
     results = Results("memory", {"shape": SHAPE})
-    code = fingerprint(base, nets.training, nets.batches, nets.inference, measure)
+    code = fingerprint(base, nets.training, nets.batches, nets.inference, measure, peak)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clips.npy"
