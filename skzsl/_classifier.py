@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -233,6 +234,11 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         if self._multilabel:
             return expit(scaled)  # not rounded to float32, where .5 would hide a score just above the threshold
         return softmax(scaled, axis=1).astype(scores.dtype)
+
+    def _check_thresholds(self):
+        """Refuse a number of thresholds other than that of the labels, before training."""
+        if not isinstance(self.threshold, Mapping):
+            self._thresholds(self.classes_)
 
     def _thresholds(self, candidates):
         return label_thresholds(self.threshold, candidates, self._labels_of_fit)

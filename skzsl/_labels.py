@@ -32,6 +32,12 @@ class Targets:
     seen: np.ndarray
     codes: np.ndarray
 
+    def indicator(self) -> np.ndarray:
+        """Which of ``seen`` each clip has, (n, S)."""
+        if self.codes.ndim == 2:
+            return self.codes
+        return (self.codes[:, None] == np.arange(len(self.seen))).astype(np.uint8)
+
 
 def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
     """Check single-label y against the number of clips and encode it, after labels met earlier or announced.

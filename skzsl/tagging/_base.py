@@ -145,10 +145,9 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         if self._multilabel:
             names = None if seen is None or hasattr(y, "columns") else self._labels_of_fit
             targets = encode_indicators(y, n_clips, labels=names, seen=seen, classes=classes)
-            codes = targets.codes
         else:
             targets = encode_targets(y, n_clips, seen=seen, classes=classes)
-            codes = (targets.codes[:, None] == np.arange(len(targets.seen))).astype(np.uint8)
+        codes = targets.indicator()
         if len(targets.seen) < len(targets.classes):
             every = np.zeros((n_clips, len(targets.classes)), dtype=np.uint8)
             every[:, np.isin(targets.classes, targets.seen)] = codes
@@ -161,8 +160,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         return targets
 
     def _train(self, segments, targets, *, epochs, going_on, partial=False):
-        if not isinstance(self.threshold, Mapping):
-            self._thresholds(self.classes_)  # a wrong number of them is refused now
+        self._check_thresholds()
         if going_on:
             build = {"start": self.module_.state_dict(), "log_odds": np.zeros(len(self.classes_))}
         else:

@@ -227,18 +227,15 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
     def _train(self, segments, targets, *, epochs, going_on, partial=False):
         from ..nets import ContrastiveModule, SymmetricCrossEntropy
 
-        if not isinstance(self.threshold, Mapping):
-            self._thresholds(self.classes_)  # a wrong number of them is refused now
+        self._check_thresholds()
         grid = None if self.token_grid is None else tuple(map(int, self.token_grid))
-        inputs, vectors, indicator = _tokens(segments, grid), self._label_vectors(targets.seen), targets.codes
-        if indicator.ndim == 1:
-            indicator = (indicator[:, None] == np.arange(len(targets.seen))).astype(np.uint8)
+        inputs, vectors = _tokens(segments, grid), self._label_vectors(targets.seen)
         shift, scale = segments.moments() if self.standardize and not going_on else (None, None)
         self._train_net(
             ContrastiveModule,
             SymmetricCrossEntropy,
             inputs,
-            indicator,
+            targets.indicator(),
             fixed_inputs=(vectors,),
             build={
                 "mixup": self.mixup,

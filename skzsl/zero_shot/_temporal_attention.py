@@ -256,17 +256,14 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
     def _train(self, segments, targets, *, epochs, going_on):
         from ..nets import MultilabelRankingLoss, TemporalAttentionModule
 
-        if not isinstance(self.threshold, Mapping):
-            self._thresholds(self.classes_)  # a wrong number of them is refused now
-        vectors, indicator = self._label_vectors(targets.seen), targets.codes
-        if indicator.ndim == 1:
-            indicator = (indicator[:, None] == np.arange(len(targets.seen))).astype(np.uint8)
+        self._check_thresholds()
+        vectors = self._label_vectors(targets.seen)
         shift, scale = segments.moments() if self.standardize and not going_on else (None, None)
         self._train_net(
             TemporalAttentionModule,
             MultilabelRankingLoss,
             (segments.three_d(), segments.mask()),
-            indicator,
+            targets.indicator(),
             fixed_inputs=(vectors,),
             build={
                 "criterion__margin": self.margin,
