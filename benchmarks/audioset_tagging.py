@@ -23,13 +23,15 @@ SHORT = {"max_epochs": 4}
 VARIANTS = ("3-A", "6-A", "9-A", "1-A-1-A-1-A", "2-A-1-A", "2-A-2-A-2-A", "3-A-3-A", "3-A-3-A-3-A", "5-A-4-A")
 RECIPE = {"attention_activation": "sigmoid", "lr": 0.001, "batch_size": 512}
 PLAIN = {"hidden_size": 800, "dropout": 0.4, "max_epochs": 15, "weight_decay": 0.0}
+DECAY = {"weight_decay": 1.0, "max_epochs": 20}
 RECIPES = {
     "1-A": {"hidden_size": 800, "dropout": 0.6, "max_epochs": 15},
     "2-A": {"hidden_size": 1200, "dropout": 0.6, "max_epochs": 20},
-    "2-A-1-A": {**PLAIN, "weight_decay": 1.0, "max_epochs": 30},
+    "2-A-1-A": {**PLAIN, **DECAY},
+    "1-A-1-A-1-A": {**PLAIN, **DECAY},
 }
 LOCAL = {"n_conv_layers": 1, "hidden_size": 1600, "dropout": 0.5, "window": 3, "n_windows": 5, "suppress": True}
-LOCAL_TRAINING = {"lr": 0.002, "max_epochs": 8, "batch_size": 256, "averaged_epochs": 2, "weight_decay": 1.0}
+LOCAL_TRAINING = {"lr": 0.003, "max_epochs": 12, "batch_size": 512, "averaged_epochs": 2, "weight_decay": 1.0}
 
 
 def attention(architecture, **changes):
@@ -44,27 +46,28 @@ def global_local(global_net=None, **changes):
 
 
 SEARCH = {
-    "1-mean": attention("1-mean"),
-    "2-A, 800 wide, dropout .5, 15 epochs": attention("2-A", **{**PLAIN, "dropout": 0.5}),
-    "2-A, 1200 wide, dropout .6, 20 epochs": attention("2-A"),
     "2-A-1-A, no weight decay, 15 epochs": attention("2-A-1-A", **PLAIN),
-    "2-A-1-A, weight decay .5, 15 epochs": attention("2-A-1-A", **{**PLAIN, "weight_decay": 0.5}),
-    "2-A-1-A, weight decay 1, 30 epochs": attention("2-A-1-A"),
-    "global-local, dense local layers, 1024 wide, mixup .5, no dropout, no weight decay": global_local(
-        attention("2-A-1-A"), n_conv_layers=0, hidden_size=1024, dropout=0.0, mixup=0.5, weight_decay=0.0
+    "2-A-1-A, weight decay 1, 20 epochs": attention("2-A-1-A"),
+    "1-A-1-A-1-A, weight decay 1, 20 epochs": attention("1-A-1-A-1-A"),
+    "global-local over it, dense local layers, 1024 wide, mixup .5, no dropout, no weight decay": global_local(
+        attention("1-A-1-A-1-A"), n_conv_layers=0, hidden_size=1024, dropout=0.0, mixup=0.5, weight_decay=0.0
     ),
-    "global-local, local convolution, 1600 wide, dropout .5, weight decay 1": global_local(attention("2-A-1-A")),
-    "global-local, the same, the whole clip as the window": global_local(attention("2-A-1-A"), window=10),
+    "global-local over it, local convolution, 1600 wide, dropout .5, weight decay 1": global_local(
+        attention("1-A-1-A-1-A")
+    ),
+    "... the whole clip as the window": global_local(attention("1-A-1-A-1-A"), window=10),
 }
 HEADLINES = {
     "mean pooling (1-mean)": attention("1-mean"),
     "single level (2-A)": attention("2-A"),
-    "global-local over 2-A-1-A": global_local(attention("2-A-1-A")),
+    "2-A-1-A": attention("2-A-1-A"),
+    "global-local over 1-A-1-A-1-A": global_local(attention("1-A-1-A-1-A")),
 }
 ONCE = {
     "max pooling (1-max)": attention("1-max"),
     "single level (1-A)": attention("1-A"),
     "global-local over 2-A": global_local(attention("2-A")),
+    "global-local over 2-A-1-A": global_local(attention("2-A-1-A")),
     "global-local over convolutions, joint": global_local(),
 }
 READINGS = ("softmax_label", "softmax_time")
