@@ -24,11 +24,13 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/speed_bilinear.py
 	$(BIN)/python benchmarks/audioset_zero_shot.py
 	$(BIN)/python benchmarks/audioset_tagging.py
+	$(BIN)/python benchmarks/semanticac.py
 	$(BIN)/python benchmarks/soundscapes.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/speed_metrics.py
 	$(BIN)/python benchmarks/speed_ranking_loss.py
 	$(BIN)/python benchmarks/speed_nets.py
+	$(BIN)/python benchmarks/speed_contrastive.py
 	$(BIN)/python benchmarks/memory.py
 
 .venv/.python:
