@@ -1,6 +1,7 @@
 """Class-disjoint protocols: splitters by label, scorers over unseen candidates, thresholds on held-out labels."""
 
 from ._few_shot import FewShotKFold
+from ._generalized import GeneralizedSplit
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer, zero_shot_scorer
 from ._splitters import CategoryPairs, ClassDisjointKFold, LeaveOneCategoryOut, WithinCategoryKFold
@@ -10,6 +11,7 @@ __all__ = [
     "CategoryPairs",
     "ClassDisjointKFold",
     "FewShotKFold",
+    "GeneralizedSplit",
     "GreedyLabelFolds",
     "LeaveOneCategoryOut",
     "ThresholdTuner",

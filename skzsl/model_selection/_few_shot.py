@@ -9,7 +9,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state, check_scalar
 
 from .._labels import label_array
-from ._splitters import ClassDisjointKFold
+from ._splitters import base_splitter
 
 
 class FewShotKFold(BaseCrossValidator):
@@ -68,10 +68,11 @@ class FewShotKFold(BaseCrossValidator):
         """
         labels = label_array(y, "y")
         rng, n_groups = check_random_state(self.random_state), self._n_groups(labels)
-        for train, test in self._base().split(X, y, groups):
+        base = base_splitter(self.splitter, self.random_state)
+        for train, test in base.split(X, y, groups):
             if np.isin(labels[train], labels[test]).any():
                 raise ValueError(
-                    f"{self._base()!r} has clips of one label in training and test; shots are dealt from labels "
+                    f"{base!r} has clips of one label in training and test; shots are dealt from labels "
                     "without a training clip: pass a class-disjoint splitter."
                 )
             groups_of = _deal(labels[test], self.shots, rng if self.shuffle else None)
@@ -97,12 +98,8 @@ class FewShotKFold(BaseCrossValidator):
         """
         if y is None:
             raise ValueError("FewShotKFold counts its folds from the labels; pass y.")
-        return self._base().get_n_splits(X, y, groups) * self._n_groups(label_array(y, "y"))
-
-    def _base(self):
-        if self.splitter is not None and not hasattr(self.splitter, "split"):
-            raise ValueError(f"splitter={self.splitter!r} cannot split; pass one such as ClassDisjointKFold(5).")
-        return ClassDisjointKFold(random_state=self.random_state) if self.splitter is None else self.splitter
+        base = base_splitter(self.splitter, self.random_state)
+        return base.get_n_splits(X, y, groups) * self._n_groups(label_array(y, "y"))
 
     def _n_groups(self, labels):
         check_scalar(self.shots, "shots", Integral, min_val=1)

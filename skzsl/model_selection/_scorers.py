@@ -15,8 +15,11 @@ from .._indicators import Indicators, is_indicator, named_indicators
 from .._labels import label_array
 from ..base import final_estimator, with_labels
 from ..metrics import (
+    ausuc,
     d_prime,
     f1_at_k,
+    generalized_accuracy,
+    harmonic_mean,
     lwlrap,
     mean_average_precision,
     mean_roc_auc,
@@ -29,7 +32,7 @@ from ..metrics import (
 
 class _Metric(NamedTuple):
     function: Callable
-    takes: str  # "labels" (1-D y), "predictions" or "scores" (indicators)
+    takes: str  # "labels" (1-D y), "predictions" or "scores" (indicators), "both kinds" (of labels, seen and unseen)
 
 
 _METRICS = {
@@ -42,6 +45,13 @@ _METRICS = {
     "d_prime": _Metric(d_prime, "scores"),
     "lwlrap": _Metric(lwlrap, "scores"),
 }
+_BOTH_KINDS = {
+    "seen_accuracy": lambda y, view, X, seen: generalized_accuracy(y, view.predict(X), seen)[0],
+    "unseen_accuracy": lambda y, view, X, seen: generalized_accuracy(y, view.predict(X), seen)[1],
+    "harmonic": lambda y, view, X, seen: harmonic_mean(*generalized_accuracy(y, view.predict(X), seen)),
+    "ausuc": lambda y, view, X, seen: ausuc(y, view.decision_function(X), view.classes_, seen),
+}
+_METRICS |= {name: _Metric(function, "both kinds") for name, function in _BOTH_KINDS.items()}
 _AT_K = {"f1": f1_at_k, "precision": precision_at_k, "recall": recall_at_k}
 _KNOWN = sorted([*_METRICS, *(f"{metric}_at_K" for metric in _AT_K)])
 _CANDIDATES = {"": "test", "zsl_": "unseen", "gzsl_": "all"}
@@ -55,8 +65,9 @@ def zero_shot_scorer(metric="accuracy", candidates="unseen", response_method="pr
     ----------
     metric : str or callable, default="accuracy"
         "accuracy" or "per_label_accuracy" for one label a clip; "f1_micro", "f1_macro", "map", "auc", "d_prime",
-        "lwlrap", "f1_at_3", "precision_at_3" or "recall_at_3" (any K) for any y; or a function of (y_true, y_pred):
-        labels, or indicators for multi-label y.
+        "lwlrap", "f1_at_3", "precision_at_3" or "recall_at_3" (any K) for any y; "seen_accuracy", "unseen_accuracy",
+        "harmonic" or "ausuc" for one label a clip where seen and unseen labels compete (``candidates="all"``); or a
+        function of (y_true, y_pred): labels, or indicators for multi-label y.
     candidates : {"unseen", "test", "all"} or list of labels, default="unseen"
         "unseen": the labels with a clip in y that the estimator was not trained on; clips of seen labels are left out
         if clips have one label, and are negatives if they may have several. "test": the labels with a clip in y, seen
@@ -102,8 +113,8 @@ def get_scorer(name):
     ----------
     name : str
         A metric of :func:`zero_shot_scorer`: on its own ("map", "f1_macro", ...) over the labels with a clip in y, with
-        the prefix ``zsl_`` over the unseen ones ("zsl_accuracy", "zsl_map", ...), with ``gzsl_`` over all. Any other
-        name is scikit-learn's, and so is "accuracy".
+        the prefix ``zsl_`` over the unseen ones ("zsl_accuracy", "zsl_map", ...), with ``gzsl_`` over all
+        ("gzsl_harmonic", "gzsl_ausuc", ...). Any other name is scikit-learn's, and so is "accuracy".
 
     Returns
     -------
@@ -172,7 +183,7 @@ class _ZeroShotScorer:
             missing = sorted(set(y.tolist()).difference(candidates))
             if missing:
                 raise ValueError(f"Labels {missing[:5]} of y are not among the candidates; add them.")
-        return self._measure(with_labels(estimator, candidates), X, y)
+        return self._measure(with_labels(estimator, candidates), X, y, seen)
 
     def _choose(self, labels, present, seen, fitted):
         if not isinstance(self.candidates, str):
@@ -189,8 +200,10 @@ class _ZeroShotScorer:
             return unseen
         return present if self.candidates == "test" else list(dict.fromkeys([*fitted, *labels]))
 
-    def _measure(self, view, X, y):
+    def _measure(self, view, X, y, seen):
         function, takes = self._metric(isinstance(y, Indicators))
+        if takes == "both kinds":
+            return function(y, view, X, seen)
         if takes == "labels":
             return function(y, view.predict(X))
         columns = view.classes_
@@ -205,7 +218,7 @@ class _ZeroShotScorer:
             takes = _TAKES[self.response_method]
             return self.metric, "labels" if takes == "predictions" and not multilabel else takes
         metric = _find(self.metric)
-        if metric.takes == "labels" and multilabel:
+        if metric.takes in {"labels", "both kinds"} and multilabel:
             raise ValueError(f"metric={self.metric!r} takes one label a clip; pass 'f1_micro', 'map' or another.")
         return metric
 

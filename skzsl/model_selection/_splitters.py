@@ -238,3 +238,10 @@ def _need_labels(labels, n_splits, where):
         raise ValueError(f"n_splits={n_splits!r}; pass a whole number of at least 2.")
     if len(labels) < n_splits:
         raise ValueError(f"n_splits={n_splits} is more than the {len(labels)} labels {where}; pass fewer folds.")
+
+
+def base_splitter(splitter, random_state):
+    """Return the splitter that says which labels are unseen, ClassDisjointKFold for None."""
+    if splitter is not None and not hasattr(splitter, "split"):
+        raise ValueError(f"splitter={splitter!r} cannot split; pass one such as ClassDisjointKFold(5).")
+    return ClassDisjointKFold(random_state=random_state) if splitter is None else splitter

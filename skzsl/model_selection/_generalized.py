@@ -1,0 +1,107 @@
+"""The generalised protocol: clips of seen labels join the test fold."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils import check_random_state, check_scalar
+
+from .._indicators import is_indicator
+from .._labels import label_array
+from ._splitters import base_splitter
+
+
+class GeneralizedSplit(BaseCrossValidator):
+    """Move a share of the training clips of each fold into its test fold, so that seen and unseen labels compete.
+
+    Parameters
+    ----------
+    splitter : splitter or None, default=None
+        Says which labels are unseen; None is :class:`ClassDisjointKFold`.
+    seen_size : float, default=0.2
+        Share of the training clips that is tested instead. With one label a clip it is taken from every label, at least
+        one clip of each, and one stays; with several from all clips.
+    random_state : int, RandomState instance or None, default=None
+        Source of the choice.
+
+    References
+    ----------
+    Chao, Changpinyo, Gong and Sha (2016). An empirical study and analysis of generalized zero-shot learning for object
+    recognition in the wild. ECCV.
+
+    Examples
+    --------
+    >>> from skzsl.model_selection import GeneralizedSplit, LeaveOneCategoryOut
+    >>> y = ["dog", "dog", "rain", "rain"]
+    >>> folds = GeneralizedSplit(LeaveOneCategoryOut({"dog": "a", "rain": "b"}), seen_size=0.5, random_state=0)
+    >>> next(iter(folds.split(y, y)))
+    (array([2]), array([0, 1, 3]))
+    """
+
+    def __init__(self, splitter=None, *, seen_size=0.2, random_state=None):
+        self.splitter = splitter
+        self.seen_size = seen_size
+        self.random_state = random_state
+
+    def split(self, X, y=None, groups=None):
+        """Yield the rows of each fold.
+
+        Parameters
+        ----------
+        X : array with n rows
+            Clips; only their number matters.
+        y : array of shape (n,), or DataFrame or array of shape (n, L)
+            The label of each clip, or which labels it has.
+        groups : array or None
+            Passed to ``splitter``.
+
+        Yields
+        ------
+        train, test : ndarrays of int
+            Row indices, sorted.
+
+        Raises
+        ------
+        ValueError
+            If a label has a single training clip, which cannot be on both sides.
+        """
+        check_scalar(self.seen_size, "seen_size", Real, min_val=0, max_val=1, include_boundaries="neither")
+        rng = check_random_state(self.random_state)
+        labels = None if is_indicator(y) else label_array(y, "y")
+        for train, test in base_splitter(self.splitter, self.random_state).split(X, y, groups):
+            joins = self._share(None if labels is None else labels[train], len(train), rng)
+            yield train[~joins], np.sort(np.r_[test, train[joins]])
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Count the folds.
+
+        Parameters
+        ----------
+        X : None
+            Ignored.
+        y : array
+            Passed to ``splitter``.
+        groups : array or None
+            Passed to ``splitter``.
+
+        Returns
+        -------
+        n_splits : int
+        """
+        return base_splitter(self.splitter, self.random_state).get_n_splits(X, y, groups)
+
+    def _share(self, labels, n_clips, rng):
+        """Which clips leave training."""
+        joins = np.zeros(n_clips, dtype=bool)
+        parts = [np.arange(n_clips)]
+        if labels is not None:
+            parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        for rows in parts:
+            if len(rows) < 2:
+                name = "y" if labels is None else f"label {labels[rows[0]].item()!r}"
+                raise ValueError(f"{name} has {len(rows)} training clip; two are needed to train on one and test one.")
+            n_joining = min(max(1, round(self.seen_size * len(rows))), len(rows) - 1)
+            joins[rng.permutation(rows)[:n_joining]] = True
+        return joins
