@@ -3,6 +3,7 @@
 from ._few_shot import FewShotKFold
 from ._generalized import GeneralizedSplit
 from ._greedy import GreedyLabelFolds
+from ._leakage import leakage_report
 from ._scorers import get_scorer, zero_shot_scorer
 from ._splitters import CategoryPairs, ClassDisjointKFold, LeaveOneCategoryOut, WithinCategoryKFold
 from ._threshold_tuner import ThresholdTuner
@@ -17,5 +18,6 @@ __all__ = [
     "ThresholdTuner",
     "WithinCategoryKFold",
     "get_scorer",
+    "leakage_report",
     "zero_shot_scorer",
 ]
