@@ -1,8 +1,18 @@
-"""Displays of what a model attends to, listens to and knows (matplotlib)."""
+"""What a model attends to, listens to and knows: tables, and displays (matplotlib)."""
 
 from ._attention import AttentionDisplay
+from ._confusion import ConfusionSimilarityDisplay
 from ._label_map import LabelMapDisplay
+from ._label_tables import label_report, nearest_labels
 from ._seen_unseen import SeenUnseenDisplay
 from ._windows import WindowDisplay
 
-__all__ = ["AttentionDisplay", "LabelMapDisplay", "SeenUnseenDisplay", "WindowDisplay"]
+__all__ = [
+    "AttentionDisplay",
+    "ConfusionSimilarityDisplay",
+    "LabelMapDisplay",
+    "SeenUnseenDisplay",
+    "WindowDisplay",
+    "label_report",
+    "nearest_labels",
+]

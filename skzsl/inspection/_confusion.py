@@ -1,0 +1,125 @@
+"""Which labels are taken for each other, against how alike their texts are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._labels import label_array
+from ._label_tables import _with_texts, text_similarity
+
+_NAMED = 5
+
+
+class ConfusionSimilarityDisplay:
+    """How often each label is taken for each other one, against the cosine of their texts.
+
+    Where confusions lie to the right, a model mixes up labels that the text encoder hardly tells apart, and other
+    texts may help; where they lie to the left, the sounds are alike or the map is wrong.
+
+    Parameters
+    ----------
+    similarity : array of shape (m,)
+        Cosine of the text vectors of each ordered pair of unlike labels.
+    confusion : array of shape (m,)
+        Share of the clips of the first label that the second is predicted for.
+    pairs : list of (str, str)
+        True and predicted label.
+
+    Attributes
+    ----------
+    mean_ : float
+        Similarity of the pairs weighted by confusion, nan without any.
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    points_ : matplotlib PathCollection
+    names_ : list of matplotlib Annotation
+        The most frequent confusions, five at most.
+
+    Examples
+    --------
+    >>> from skzsl import ZeroShotBilinear
+    >>> from skzsl.datasets import make_soundscapes
+    >>> from skzsl.inspection import ConfusionSimilarityDisplay
+    >>> from skzsl.text import HashingEncoder
+    >>> sounds = make_soundscapes(3, random_state=0)
+    >>> X, y = sounds.X, sounds.y
+    >>> model = ZeroShotBilinear(HashingEncoder(), random_state=0).fit(X, y)
+    >>> display = ConfusionSimilarityDisplay.from_estimator(model, X, y)
+    >>> display.confusion.shape == (len(set(y)) * (len(set(y)) - 1),)
+    True
+    """
+
+    def __init__(self, similarity, confusion, pairs):
+        self.similarity = similarity
+        self.confusion = confusion
+        self.pairs = pairs
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+        """Predict with a fitted single-label model among its candidates, and draw.
+
+        Parameters
+        ----------
+        estimator : zero-shot estimator, Pipeline that ends in one, or search over either
+            A fitted model; give it other candidates through :func:`skzsl.with_labels`.
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : array of shape (n,)
+            Their labels.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a new figure.
+        **kwargs
+            Passed to ``scatter``.
+
+        Returns
+        -------
+        display : ConfusionSimilarityDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator scores no label texts.
+        """
+        model, y = _with_texts(estimator), label_array(y, "y")
+        predicted, true = estimator.predict(X), np.unique(y)
+        candidates = model.classes_
+        truth = (y[:, None] == true).astype(float)
+        confusion = truth.T @ (predicted[:, None] == candidates) / truth.sum(axis=0)[:, None]
+        unlike = true[:, None] != candidates
+        pairs = [(true[row].item(), candidates[column].item()) for row, column in np.argwhere(unlike)]
+        return cls(text_similarity(model, true, candidates)[unlike], confusion[unlike], pairs).plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw a dot for each pair, and name the most frequent confusions.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None makes a new figure.
+        **kwargs
+            Passed to ``scatter``.
+
+        Returns
+        -------
+        display : ConfusionSimilarityDisplay
+        """
+        import matplotlib.pyplot as plt
+
+        similarity, confusion = np.asarray(self.similarity), np.asarray(self.confusion)
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.mean_ = float(np.average(similarity, weights=confusion)) if confusion.any() else float("nan")
+        self.points_ = ax.scatter(similarity, confusion, **{"s": 12, "alpha": 0.6, **kwargs})
+        ax.axvline(similarity.mean(), color="black", linestyle=":", label=f"mean of all pairs {similarity.mean():.2f}")
+        if confusion.any():
+            ax.axvline(self.mean_, color="tab:red", linestyle="--", label=f"mean of confusions {self.mean_:.2f}")
+        order = np.argsort(-confusion, kind="stable")[:_NAMED]
+        self.names_ = [
+            ax.annotate(" as ".join(map(str, self.pairs[pair])), (similarity[pair], confusion[pair]), fontsize=8)
+            for pair in order
+            if confusion[pair] > 0
+        ]
+        ax.set(xlabel="similarity of the label texts (cosine)", ylabel="share of clips taken for the other")
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,159 @@
+"""Tables of labels: what an unseen one leans on, and how well each is recognised."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from .._indicators import is_indicator, named_indicators
+from .._labels import label_array
+from .._views import final_estimator
+from ..exceptions import UndefinedLabelWarning
+from ..metrics import mean_average_precision, mean_roc_auc
+
+
+def nearest_labels(estimator, labels, *, n_nearest=5):
+    """List the labels of fit whose texts are nearest to those of other labels.
+
+    An unseen label is recognised by what its text has in common with texts that were trained on; where no near one is
+    left, there is little to lean on.
+
+    Parameters
+    ----------
+    estimator : zero-shot estimator, Pipeline that ends in one, or search over either
+        A fitted model.
+    labels : list of str
+        Labels, unseen ones as a rule; a label is not its own neighbour.
+    n_nearest : int, default=5
+        Labels of fit listed for each.
+
+    Returns
+    -------
+    table : DataFrame
+        ``n_nearest`` rows for each label, the nearest first, with the columns "label", "seen label" and "similarity",
+        the cosine of their text vectors as the model sees them.
+
+    Raises
+    ------
+    ValueError
+        For labels without a text vector, duplicates, and ``n_nearest`` below 1.
+    TypeError
+        If the estimator scores no label texts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skzsl import ZeroShotBilinear
+    >>> from skzsl.inspection import nearest_labels
+    >>> from skzsl.text import HashingEncoder
+    >>> model = ZeroShotBilinear(HashingEncoder()).fit(np.eye(3), ["low hum", "high beep", "wind"])
+    >>> nearest_labels(model, ["low humming"], n_nearest=1)["seen label"].tolist()
+    ['low hum']
+    """
+    import pandas as pd
+
+    if n_nearest < 1:
+        raise ValueError(f"n_nearest={n_nearest}; pass at least 1.")
+    model = _with_texts(estimator)
+    labels, seen = model._candidates(labels), model.seen_classes_
+    similarity = text_similarity(model, labels, seen)
+    rows = []
+    for label, values in zip(labels.tolist(), similarity, strict=True):
+        order = [column for column in np.argsort(-values, kind="stable") if seen[column] != label][:n_nearest]
+        rows += [(label, seen[column].item(), float(values[column])) for column in order]
+    return pd.DataFrame(rows, columns=["label", "seen label", "similarity"])
+
+
+def label_report(estimator, X, y):
+    """Tabulate for each label how often it comes and how well it is recognised.
+
+    Parameters
+    ----------
+    estimator : zero-shot estimator, Pipeline that ends in one, or search over either
+        A fitted model; its candidates compete, so give it those of interest through :func:`skzsl.with_labels`.
+    X : array of shape (n, d) or (n, T, d)
+        Clip or segment embeddings.
+    y : array of shape (n,), or DataFrame or array of shape (n, L)
+        The label of each clip, or which labels it has; the columns of an array are the candidates.
+
+    Returns
+    -------
+    table : DataFrame
+        One row for each candidate with a clip in y, the worst recognised first, with the columns "label", "seen"
+        (whether it was trained on), "support" (its clips), then "accuracy" (share of its clips that are recognised) and
+        "taken for" (the label most often predicted instead, empty if there is none) for one label a clip, "average
+        precision" and "AUC" for several, and last "nearest seen" and "similarity", see :func:`nearest_labels`.
+
+    Raises
+    ------
+    ValueError
+        If a label of y is not among the candidates.
+    TypeError
+        If the estimator scores no label texts.
+
+    Examples
+    --------
+    >>> from skzsl import ZeroShotBilinear, with_labels
+    >>> from skzsl.datasets import make_soundscapes
+    >>> from skzsl.inspection import label_report
+    >>> from skzsl.model_selection import ClassDisjointKFold
+    >>> from skzsl.text import HashingEncoder
+    >>> sounds = make_soundscapes(3, random_state=0)
+    >>> X, y = sounds.X, sounds.y
+    >>> train, test = next(ClassDisjointKFold(4, random_state=0).split(X, y))
+    >>> model = ZeroShotBilinear(HashingEncoder(), random_state=0).fit(X[train], y[train])
+    >>> label_report(with_labels(model, sorted(set(y[test]))), X[test], y[test]).columns.tolist()
+    ['label', 'seen', 'support', 'accuracy', 'taken for', 'nearest seen', 'similarity']
+    """
+    import pandas as pd
+
+    model = _with_texts(estimator)
+    candidates = model.classes_
+    if is_indicator(y):
+        y = named_indicators(y, candidates)
+        missing = sorted(set(y.labels[y.positive()].tolist()).difference(candidates.tolist()), key=str)
+        truth = y.of(candidates).astype(bool)
+    else:
+        y = label_array(y, "y")
+        missing = sorted(set(y.tolist()).difference(candidates.tolist()), key=str)
+        truth = y[:, None] == candidates
+    if missing:
+        raise ValueError(f"Labels {missing[:5]} of y are not among the candidates; pass with_labels(model, labels).")
+    support = truth.sum(axis=0)
+    table = {"label": candidates, "seen": np.isin(candidates, model.seen_classes_), "support": support}
+    if isinstance(y, np.ndarray):
+        predicted = estimator.predict(X)
+        chosen = (predicted[:, None] == candidates).astype(float)
+        confusion = truth.T.astype(float) @ chosen / np.maximum(support, 1)[:, None]
+        table["accuracy"] = confusion.diagonal().copy()
+        np.fill_diagonal(confusion, 0.0)
+        table["taken for"] = np.where(confusion.any(axis=1), candidates[confusion.argmax(axis=1)], "")
+    else:
+        scores = estimator.decision_function(X)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedLabelWarning)
+            table["average precision"] = mean_average_precision(truth, scores, average=None)
+            table["AUC"] = mean_roc_auc(truth, scores, average=None)
+    nearest = nearest_labels(estimator, candidates, n_nearest=1).set_index("label").reindex(candidates)
+    table |= {"nearest seen": nearest["seen label"].to_numpy(), "similarity": nearest["similarity"].to_numpy()}
+    figure = list(table)[3]
+    report = pd.DataFrame(table)[support > 0]
+    return report.sort_values([figure, "support"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def text_similarity(model, labels, others):
+    """Cosines (n_labels, n_others) of the text vectors of labels."""
+    sides = []
+    for names in (labels, others):
+        vectors = np.asarray(model._label_vectors(names), dtype=float)
+        sides.append(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(float).tiny))
+    return sides[0] @ sides[1].T
+
+
+def _with_texts(estimator):
+    """The zero-shot estimator inside."""
+    model = final_estimator(estimator)
+    if not hasattr(model, "seen_classes_") or not hasattr(model, "_label_vectors"):
+        raise TypeError(f"{type(model).__name__} scores no label texts; pass a fitted zero-shot estimator.")
+    return model
