@@ -147,3 +147,13 @@ class ZeroShotClassifier(EmbeddingClassifier):
     def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:
         """Scores (n, n_labels) of clips against label vectors (n_labels, k), a new array."""
         raise NotImplementedError
+
+
+def refuse_zero_vectors(labels, vectors):
+    """Refuse labels whose text vector is zero, where scores are cosines."""
+    empty = ~np.any(vectors, axis=1)
+    if empty.any():
+        raise ValueError(
+            f"The text vector of {np.asarray(labels)[empty][0].item()!r} is zero and has no direction to compare clips "
+            "with; change its text (label_texts) or the text encoder."
+        )

@@ -104,7 +104,11 @@ class SymmetricCrossEntropy(nn.Module):
         targets = targets.to(scores.dtype)
         totals = targets.sum(dim=1, keepdim=True)
         shares, labelled = targets / totals.clamp(min=torch.finfo(scores.dtype).tiny), totals[:, 0] > 0
-        of_texts = shares.sum(dim=0)
-        over_texts = torch.logsumexp(scores[labelled] + of_texts.log(), dim=1).sum()
-        over_clips = of_texts @ torch.logsumexp(scores, dim=0)
-        return ((over_texts + over_clips) / 2 - (shares * scores).sum()) / labelled.sum().clamp(min=1)
+        if self.training:
+            of_texts = shares.sum(dim=0)
+            over_texts = torch.logsumexp(scores[labelled] + of_texts.log(), dim=1).sum()
+            over_clips = of_texts @ torch.logsumexp(scores, dim=0)
+            over_both = (over_texts + over_clips) / 2
+        else:
+            over_both = torch.logsumexp(scores[labelled], dim=1).sum()
+        return (over_both - (shares * scores).sum()) / labelled.sum().clamp(min=1)

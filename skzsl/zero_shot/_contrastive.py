@@ -9,7 +9,7 @@ import numpy as np
 
 from .._compat import Interval, StrOptions
 from .._training import EpochTraining
-from ..base import ZeroShotClassifier
+from ..base import ZeroShotClassifier, refuse_zero_vectors
 
 
 class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
@@ -67,8 +67,9 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
     callbacks : list of skorch callbacks or None, default=None
         Schedules (with ``one_cycle=False``), clipping, checkpoints and whatever else acts on losses and weights.
     validation_fraction : float or None, default=None
-        Share of the clips held out for early stopping: training ends when their loss has not improved for ``patience``
-        epochs, and the best weights are kept. They share the labels of the other clips.
+        Share of the clips held out for early stopping: training ends when their loss, the cross entropy over all labels
+        of fit, has not improved for ``patience`` epochs, and the best weights are kept. They share the labels of the
+        other clips.
     patience : int, default=5
         Epochs without improvement before early stopping.
     warm_start : bool, default=False
@@ -109,7 +110,7 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
     -----
     The paper trains the encoders too, with ``optimizer="SGD", weight_decay=5e-4, batch_size=16, lr=8e-5`` and a rate
     that falls by .96 an epoch, which is ``one_cycle=False, callbacks=[LRScheduler("ExponentialLR", gamma=0.96)]`` with
-    skorch's callback; here the embeddings are given.
+    skorch's callback; here the embeddings are given, and a head that starts at random needs a rate near .1 with SGD.
 
     Several labels a clip are our extension: a clip shares its weight among its labels in both cross entropies. With one
     label a clip the labels of a batch count as often as they come, which equals the paper's diagonal of pairs.
@@ -216,6 +217,8 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
         return (*super()._post_fit, "threshold")
 
     def _check_settings(self):
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size={self.batch_size}; a clip alone has nothing to be told from: pass 2 or more.")
         grid = self.token_grid
         if grid is None:
             return
@@ -257,7 +260,17 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
         )
 
     def _train_pass(self, segments, targets, *, going_on):
+        if targets.codes.ndim == 1 and (targets.codes == targets.codes[0]).all():
+            raise ValueError(
+                f"All clips of this call have the label {targets.seen[targets.codes[0]].item()!r}, and there is "
+                "nothing to tell it from; mix in clips of other labels, old ones too."
+            )
         self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
+
+    def _label_vectors(self, labels):
+        vectors = super()._label_vectors(labels)
+        refuse_zero_vectors(labels, vectors)
+        return vectors
 
     def _score_labels(self, segments, vectors):
         from ..nets import apply_in_batches

@@ -256,6 +256,20 @@ def test_labels_of_no_clip_in_the_batch_are_no_texts_of_it(rng, targets):
         torch.testing.assert_close(gradient, results[0][1])
 
 
+@pytest.mark.parametrize("targets", TARGETS.values(), ids=TARGETS)
+def test_in_evaluation_clips_find_their_texts_among_all_labels_whatever_the_batch(rng, targets):
+    scores, targets = torch.from_numpy(2 * rng.normal(size=(len(targets), 4))), torch.tensor(targets).double()
+    loss = SymmetricCrossEntropy().eval()
+    costs = []
+    for row, shares in zip(scores.numpy(), targets.numpy(), strict=True):
+        if shares.sum() > 0:
+            logs = np.log(np.exp(row) / np.exp(row).sum())
+            costs.append(-(shares / shares.sum() * logs).sum())
+    assert loss(scores, targets).item() == pytest.approx(np.mean(costs) if costs else 0.0, abs=1e-8)
+    alone = [loss(scores[row : row + 1], targets[row : row + 1]).item() for row in range(len(scores))]
+    assert [cost for cost, shares in zip(alone, targets, strict=True) if shares.any()] == pytest.approx(costs, abs=1e-8)
+
+
 def test_texts_are_to_fit_clips_without_labels_less(rng):
     targets = torch.tensor([[1, 0], [0, 1], [0, 0]])
     scores = torch.from_numpy(rng.normal(size=(3, 2))).requires_grad_()

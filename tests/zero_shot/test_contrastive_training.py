@@ -272,6 +272,38 @@ def test_early_stopping_keeps_the_best_weights(clips):
     np.testing.assert_array_equal(weights(stopped), weights(make_model(max_epochs=best + 1, **settings).fit(*clips)))
 
 
+def test_early_stopping_works_on_a_single_held_out_clip(word_sounds):
+    X, y = word_sounds
+    model = make_model(head="mlp", max_epochs=8, validation_fraction=1 / len(y)).fit(X, y)
+    losses = [epoch["valid_loss"] for epoch in model.history_]
+    assert min(losses) > 0
+    assert len(set(losses)) == len(losses)
+
+
+def test_what_has_nothing_to_be_told_from_is_refused(named):
+    X, y = named
+    with pytest.raises(ValueError, match="batch_size=1;"):
+        make_model(batch_size=1).fit(X, y)
+    model = make_model().fit(X, y)
+    before, rain = weights(model), y == "rain"
+    for label in ("rain", "siren"):
+        with pytest.raises(ValueError, match=f"label '{label}', and there is nothing to tell it from"):
+            model.partial_fit(X[rain], np.full(rain.sum(), label))
+    np.testing.assert_array_equal(weights(model), before)
+    assert "siren" not in model.classes_
+
+
+def test_a_text_without_a_direction_is_refused(named):
+    X, y = named
+    table = dict(zip(NAMES, np.eye(4), strict=True))
+    zero = {**table, "rain": np.zeros(4)}
+    with pytest.raises(ValueError, match="text vector of 'rain' is zero"):
+        make_model().set_params(text_encoder=zero).fit(X, y)
+    model = make_model().set_params(text_encoder={**table, "hum": np.zeros(4)}).fit(X, y)
+    with pytest.raises(ValueError, match="text vector of 'hum' is zero"):
+        model.predict(X, labels=["rain", "hum"])
+
+
 def test_trainings_are_looked_up(clips, tmp_path, monkeypatch):
     X, y = clips
     first = make_model(memory=str(tmp_path)).fit(X, y)
