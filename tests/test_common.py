@@ -3,6 +3,7 @@
 import warnings
 
 import pytest
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -13,11 +14,28 @@ from skzsl import (
     ZeroRuleClassifier,
     ZeroShotBilinear,
     ZeroShotContrastive,
+    ZeroShotConvex,
+    ZeroShotNearest,
+    ZeroShotRidge,
+    ZeroShotRidgeCV,
     ZeroShotTemporalAttention,
 )
 from skzsl.exceptions import LabelTextWarning
 from skzsl.preprocessing import SegmentPooling, Segmentwise
 from skzsl.text import HashingEncoder
+
+
+class NearestOfAnyWidth(ZeroShotNearest):
+    """Hashes words to as many features as X has, since the checks come with X of any width."""
+
+    def _start_text(self, labels):
+        given = self.text_encoder
+        self.text_encoder = HashingEncoder(self.n_features_in_)
+        try:
+            super()._start_text(labels)
+        finally:
+            self.text_encoder = given
+
 
 ESTIMATORS = [
     ZeroShotBilinear(HashingEncoder()),
@@ -26,6 +44,16 @@ ESTIMATORS = [
     ZeroShotContrastive(HashingEncoder(), hidden_size=32, batch_size=16, lr=0.01),
     ZeroShotContrastive(HashingEncoder(), head="mlp", hidden_size=32, batch_size=16, lr=0.01),
     ZeroShotContrastive(HashingEncoder(), head="linear", batch_size=16, lr=0.01),
+    ZeroShotConvex(HashingEncoder()),
+    NearestOfAnyWidth(HashingEncoder()),
+    ZeroShotRidge(HashingEncoder()),
+    ZeroShotRidgeCV(  # the checks have too few labels for class-disjoint folds
+        HashingEncoder(),
+        alphas_audio=[1.0],
+        alphas_text=[0.1, 1.0],
+        cv=KFold(3, shuffle=True, random_state=0),
+        scoring="accuracy",
+    ),
     ScoreNormalizer(ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30, lr=0.01, random_state=0)),
     ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0)),
     MultiLevelAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),

@@ -84,7 +84,7 @@ def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None,
         folds = folds.split(np.zeros(n_clips) if X is None else X, y, groups)
     names = labels.tolist()
     clips = (
-        None if X is None else np.array([blake2b(np.ascontiguousarray(clip), digest_size=16).digest() for clip in X])
+        None if X is None else np.array([blake2b(np.asarray(clip).tobytes(), digest_size=16).digest() for clip in X])
     )
     sources = None if groups is None else np.asarray(groups)
     alike = _similar(names, text_encoder, min_similarity)

@@ -1,5 +1,6 @@
 """Label text to vectors: scikit-learn transformers on lists of strings."""
 
+from ._clap import ClapTextEncoder
 from ._hashing import HashingEncoder
 from ._lookup import LookupEncoder
 from ._prompts import Prompts, WordAverage
@@ -7,6 +8,7 @@ from ._sentence import SentenceEncoder
 from ._word_vectors import WordVectorEncoder
 
 __all__ = [
+    "ClapTextEncoder",
     "HashingEncoder",
     "LookupEncoder",
     "Prompts",

@@ -2,7 +2,20 @@
 
 from ._bilinear import ZeroShotBilinear
 from ._contrastive import ZeroShotContrastive
+from ._convex import ZeroShotConvex
+from ._nearest import ZeroShotNearest
+from ._ridge import ZeroShotRidge
+from ._ridge_cv import ZeroShotRidgeCV
 from ._score_normalizer import ScoreNormalizer
 from ._temporal_attention import ZeroShotTemporalAttention
 
-__all__ = ["ScoreNormalizer", "ZeroShotBilinear", "ZeroShotContrastive", "ZeroShotTemporalAttention"]
+__all__ = [
+    "ScoreNormalizer",
+    "ZeroShotBilinear",
+    "ZeroShotContrastive",
+    "ZeroShotConvex",
+    "ZeroShotNearest",
+    "ZeroShotRidge",
+    "ZeroShotRidgeCV",
+    "ZeroShotTemporalAttention",
+]

@@ -1,0 +1,65 @@
+"""What the models share that compare clips and labels by cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+
+from .._segments import row_chunks
+from ..base import ZeroShotClassifier
+
+
+class CosineClassifier(ZeroShotClassifier):
+    """Base of the models whose score is the cosine between a clip's vector and a label's text vector.
+
+    A subclass stores ``threshold`` too, calls :meth:`_record_labels` in ``fit`` and implements :meth:`_clip_vectors`.
+    """
+
+    _takes_multilabel = True
+
+    _parameter_constraints: dict = {
+        **ZeroShotClassifier._parameter_constraints,
+        "threshold": [Real, Mapping, "array-like"],
+    }
+
+    @property
+    def _post_fit(self):
+        return (*super()._post_fit, "threshold")
+
+    def _record_labels(self, y, n_clips):
+        """Labels of y, or none of its own where there is no y."""
+        if y is not None:
+            targets = self._fit_labels(y, n_clips)
+            if self._multilabel:
+                self._check_thresholds()
+            return targets
+        self._multilabel = False
+        self.classes_ = self.seen_classes_ = self._labels_of_fit = np.array([], dtype=str)
+        return None
+
+    def _candidates(self, labels):
+        if labels is None and not len(self.classes_):
+            raise ValueError("This model was fitted without y and has no labels of its own; pass labels=[...].")
+        return super()._candidates(labels)
+
+    def _score_labels(self, segments, vectors):
+        clips, directions = self._clip_vectors(segments), _unit_rows(vectors).T
+        scores = np.empty((len(clips), directions.shape[1]))
+        for rows in row_chunks(clips):
+            scores[rows] = _unit_rows(clips[rows]) @ directions
+        return scores
+
+    def _clip_vectors(self, segments) -> np.ndarray:
+        """Vectors (n, k) of the clips in the space of the label vectors."""
+        raise NotImplementedError
+
+
+def _unit_rows(values):
+    """Rows at unit length in float64; a row of zeros stays, so that its cosines are 0."""
+    values = values.astype(np.float64)
+    largest = np.abs(values).max(axis=1, keepdims=True)
+    values /= np.where(largest > 0, largest, 1.0)  # no square over- or underflows
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return values / np.where(lengths > 0, lengths, 1.0)

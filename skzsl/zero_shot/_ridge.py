@@ -1,0 +1,258 @@
+"""Bilinear compatibility of clip and label text in closed form (ESZSL)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from .._compat import Interval, fit_context
+from .._fitting import all_or_nothing, fit_remembered
+from .._segments import Segments, check_segments, row_chunks
+from ..base import ZeroShotClassifier
+
+
+class RidgeMap(ZeroShotClassifier):
+    """Base of the models whose map between clips and label vectors is the closed form of ESZSL."""
+
+    _takes_multilabel = True
+
+    _parameter_constraints: dict = {
+        **ZeroShotClassifier._parameter_constraints,
+        "threshold": [Real, Mapping, "array-like"],
+    }
+
+    coef_: np.ndarray
+    n_samples_seen_: int
+
+    @property
+    def _post_fit(self):
+        return (*super()._post_fit, "threshold")
+
+    def _keep(self, targets):
+        super()._keep(targets)
+        if self._multilabel:
+            self._check_thresholds()
+        return targets
+
+    def _check_clips(self, X, *, reset) -> Segments:
+        """Check X but for NaN and infinity in plain arrays, which :meth:`_sum_up` meets without another pass."""
+        if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "fiu":
+            return Segments(validate_data(self, X, reset=reset, ensure_all_finite=False))
+        return check_segments(self, X, reset=reset)
+
+    def _sum_up(self, X, segments, targets, rows=None):
+        """Sums over clips that the map depends on."""
+        from ..solvers._ridge import clip_sums
+
+        sums = clip_sums(segments, targets.codes, len(targets.seen), rows)
+        if not sums.finite:
+            check_segments(self, X)  # names NaN and infinity
+            raise ValueError("The squares of the clips overflow float64; scale X, for example with Normalizer.")
+        return sums
+
+    def _solve(self, sums, alpha_audio, alpha_text):
+        from ..solvers._ridge import ridge_map
+
+        vectors = self._label_vectors(self.seen_classes_)
+        try:
+            coef = ridge_map(sums, vectors, alpha_audio, alpha_text)
+        except np.linalg.LinAlgError:
+            coef = None
+        if coef is None or not np.isfinite(coef).all():
+            raise ValueError(
+                f"alpha_audio={alpha_audio} or alpha_text={alpha_text} is lost in rounding next to the clips or label "
+                "vectors; raise both."
+            )
+        self.coef_, self.n_samples_seen_ = coef, sums.n_clips
+
+    def _score_labels(self, segments, vectors):
+        weights = self.coef_ @ vectors.T
+        clips = segments.mean()
+        scores = np.empty((len(clips), len(vectors)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in row_chunks(clips):
+                scores[rows] = clips[rows].astype(np.float64, copy=False) @ weights
+        return scores
+
+
+class ZeroShotRidge(RidgeMap):
+    """Bilinear map between clips and label texts in closed form (ESZSL, "embarrassingly simple zero-shot learning").
+
+    A clip with vector x (the mean of its segments) and a label with text vector s are compatible to the degree
+    ``x^T W s``. W brings that near 1 for the labels of a clip and near -1 for the other labels of fit:
+    ``W = (X^T X + alpha_audio I)^-1 X^T Y S (S^T S + alpha_text I)^-1``. It is exact, has no random part, and
+    needs one pass over the clips; any label that has a text can then be a candidate.
+
+    Parameters
+    ----------
+    text_encoder : transformer, str, dict, DataFrame or None, default=None
+        Label texts to vectors: a transformer on lists of strings (see :mod:`skzsl.text`), the name or path of a
+        sentence-transformers model, or a table text -> vector. None takes all-MiniLM-L6-v2, centred on the labels of
+        fit and scaled to unit length.
+    alpha_audio : float, default=1.0
+        Regulariser of the side of the clips, above 0, next to the eigenvalues of ``X^T X``: these sum to the number of
+        clips where clips have unit length (:class:`sklearn.preprocessing.Normalizer`).
+    alpha_text : float, default=1.0
+        Regulariser of the side of the texts, above 0, next to the eigenvalues of ``S^T S``: these sum to the number of
+        labels where label vectors have unit length. :class:`ZeroShotRidgeCV` chooses both on held-out labels.
+    threshold : float, array of shape (n_labels,) or dict, default=0.0
+        For several labels a clip: a label is predicted where its score is above. One number, one for each label of fit,
+        or a dict from label to number, whose key None stands for all labels it does not name. Acts after training; see
+        :class:`skzsl.model_selection.ThresholdTuner`.
+    temperature : float, default=1.0
+        Divides the scores in ``predict_proba``; acts after training.
+    seen_penalty : float, default=0.0
+        Subtracted from the scores of labels seen in fit, which generalised prediction favours (calibrated stacking);
+        acts after training.
+    label_texts : dict, list of str or None, default=None
+        Text of each label, where the label is not its own text; or a list that names the columns of an indicator array.
+    memory : str, joblib.Memory or None, default=None
+        Where to keep trainings: a fit on the same data with the same parameters, other than those that act after
+        training, is looked up instead of repeated.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (d, k)
+        The map W, float64.
+    classes_ : ndarray of shape (C,)
+        Labels of y: sorted, or in the order of its columns.
+    seen_classes_ : ndarray
+        Labels with a positive clip in fit; only these train.
+    text_encoder_ : transformer
+        The fitted text encoder.
+    n_features_in_ : int
+        Features d of a segment.
+    n_samples_seen_ : int
+        Clips of ``fit`` and of all calls of ``partial_fit`` since.
+
+    Notes
+    -----
+    Clips are read once, in blocks. A fitted model keeps sums over them, (d, d) and (labels, d) numbers, or the clips
+    themselves while they are fewer than d, so that ``partial_fit`` can go on. Blocks of clips of up to 32-bit floats
+    are multiplied in float32 and added in float64.
+
+    References
+    ----------
+    Romera-Paredes and Torr (2015). An embarrassingly simple approach to zero-shot learning. ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skzsl import ZeroShotRidge
+    >>> from skzsl.text import HashingEncoder
+    >>> rate, pitch = np.array([[1, -1], [1, -1]]), np.array([[1, 1], [-1, -1]])
+    >>> X = np.c_[rate.ravel(), pitch.ravel()]
+    >>> y = ["fast high", "slow high", "fast low", "slow low"]
+    >>> model = ZeroShotRidge(HashingEncoder()).fit(X[:3], y[:3])
+    >>> model.predict(X[3:], labels=["fast high", "slow low"])
+    array(['slow low'], dtype='<U9')
+
+    More clips, and labels, can come later:
+
+    >>> model.partial_fit(X[3:], y[3:]).seen_classes_.tolist()
+    ['fast high', 'fast low', 'slow high', 'slow low']
+    """
+
+    _parameter_constraints: dict = {
+        **RidgeMap._parameter_constraints,
+        "alpha_audio": [Interval(Real, 0, None, closed="neither")],
+        "alpha_text": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        text_encoder=None,
+        *,
+        alpha_audio=1.0,
+        alpha_text=1.0,
+        threshold=0.0,
+        temperature=1.0,
+        seen_penalty=0.0,
+        label_texts=None,
+        memory=None,
+    ):
+        self.text_encoder = text_encoder
+        self.alpha_audio = alpha_audio
+        self.alpha_text = alpha_text
+        self.threshold = threshold
+        self.temperature = temperature
+        self.seen_penalty = seen_penalty
+        self.label_texts = label_texts
+        self.memory = memory
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Learn from clips and the labels they carry.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent.
+        y : array of shape (n,) or indicator of shape (n, n_labels)
+            The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
+            builds it), or an array, whose columns ``label_texts`` names.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            For bad X, y or parameters, and regularisers so small that rounding swallows them. A fitted model stays as
+            it was.
+        """
+        if self.memory is not None:
+            return fit_remembered(self, X, y, self._post_fit)
+        with all_or_nothing(self):
+            segments = self._check_clips(X, reset=True)
+            targets = self._fit_labels(y, len(segments))
+            self._sums = self._sum_up(X, segments, targets)
+            self._solve(self._sums, self.alpha_audio, self.alpha_text)
+        return self
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, classes=None):
+        """Add clips to those learned from so far; the map is then that of all together.
+
+        Labels met for the first time join in, and all earlier clips count as clips without them. The text encoder is
+        fitted in the first call only, on the labels of that call and ``classes``.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : array of shape (n,) or indicator of shape (n, n_labels)
+            The labels of each clip, as in ``fit``.
+        classes : array of labels or None, default=None
+            Labels to expect, which the text encoder of the first call should know. Any label can come later without.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            As for ``fit``, and for a y of the other kind. The model stays as it was.
+        """
+        going_on = hasattr(self, "coef_")
+        with all_or_nothing(self):
+            segments = self._check_clips(X, reset=not going_on)
+            before = self.seen_classes_ if going_on else None
+            targets = self._extend_labels(y, len(segments), classes)
+            sums = self._sum_up(X, segments, targets)
+            if going_on:
+                sums = self._sums.of_labels(positions(targets.seen, before)) + sums
+            self._sums = sums
+            self._solve(sums, self.alpha_audio, self.alpha_text)
+        return self
+
+
+def positions(labels, known):
+    """Where ``labels`` are in ``known``, -1 for those that are not."""
+    position = {label: column for column, label in enumerate(known.tolist())}
+    return np.array([position.get(label, -1) for label in labels.tolist()])

@@ -1,0 +1,277 @@
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+
+from skzsl import ZeroShotRidge
+from skzsl.model_selection import ClassDisjointKFold, GreedyLabelFolds, ThresholdTuner, zero_shot_scorer
+from skzsl.text import HashingEncoder, SentenceEncoder
+
+
+class CentredEncoder(HashingEncoder):
+    """Vectors that depend on the labels of fit, as those of the default encoder do."""
+
+    def _fit_encode(self, texts):
+        self.mean_ = super()._encode(texts).mean(axis=0)
+        return self._encode(texts)
+
+    def _encode(self, texts):
+        return super()._encode(texts) - self.mean_
+
+
+def make_model(**parameters):
+    return ZeroShotRidge(HashingEncoder(), **parameters)
+
+
+@pytest.fixture
+def held_out(word_sounds):
+    """Clips of nine seen labels and of three unseen ones, whose words are all heard."""
+    X, y = word_sounds
+    unseen = np.isin(y, ["slow beep", "medium buzz", "fast hum"])
+    return X[~unseen], y[~unseen], X[unseen], y[unseen]
+
+
+@pytest.fixture
+def clips(word_sounds, rng):
+    """Clips of up to three labels, the sums of their sounds, and a label without a clip."""
+    X, y = word_sounds
+    names = np.unique(y)
+    picked = [rng.choice(len(y), size=rng.integers(0, 4), replace=False) for _ in range(150)]
+    X = np.stack([X[rows].sum(axis=0) + 0.1 * rng.normal(size=X.shape[1]) for rows in picked])
+    values = np.stack([np.isin(names, y[rows]) for rows in picked]).astype(np.uint8)
+    return X, pd.DataFrame(values, columns=names).assign(silence=np.uint8(0))
+
+
+def normal_equations(model, X, present):
+    vectors = model.text_encoder_.transform(model.seen_classes_.tolist())
+    audio = X.T @ X + model.alpha_audio * np.eye(X.shape[1])
+    text = vectors.T @ vectors + model.alpha_text * np.eye(vectors.shape[1])
+    right = X.T @ np.where(present, 1.0, -1.0) @ vectors
+    return np.linalg.solve(np.kron(text, audio), right.ravel(order="F")).reshape(right.shape, order="F")
+
+
+@pytest.mark.parametrize("n_clips", [10, 90])
+def test_map_equals_the_normal_equations(held_out, n_clips):
+    X, y, *_ = held_out
+    X, y = X[::-1][:n_clips], y[np.arange(len(y)) % 90][::7][:n_clips] if n_clips == 10 else y[::-1]
+    model = ZeroShotRidge(HashingEncoder(12), alpha_audio=0.5, alpha_text=2.0).fit(X, y)
+    expected = normal_equations(model, X, y[:, None] == model.seen_classes_)
+    np.testing.assert_allclose(model.coef_, expected, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(
+        model.decision_function(X, labels=["slow beep", "new"]),
+        X @ expected @ HashingEncoder(12).fit_transform(["slow beep", "new"]).T,
+        atol=1e-8,
+    )
+
+
+def test_map_of_several_labels_equals_the_normal_equations(clips):
+    X, y = clips
+    model = ZeroShotRidge(HashingEncoder(12), alpha_audio=0.5, alpha_text=2.0).fit(X, y)
+    assert model.classes_.tolist() == y.columns.tolist()
+    assert "silence" not in model.seen_classes_
+    expected = normal_equations(model, X, y[model.seen_classes_].to_numpy() == 1)
+    np.testing.assert_allclose(model.coef_, expected, rtol=0, atol=1e-8)
+
+
+def test_unseen_labels_are_recovered_when_words_compose(held_out):
+    X, y, X_new, y_new = held_out
+    model = make_model().fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert model.score(X_new, y_new, labels=np.unique(y_new)) > 0.8
+
+
+def test_unseen_labels_of_clips_with_several_are_found(clips):
+    X, y = clips
+    unseen = y[["slow beep", "medium buzz", "fast hum"]]
+    without = ~unseen.any(axis=1)
+    model = make_model().fit(X[without], y[without])
+    assert zero_shot_scorer("map")(model, X[~without], y[~without]) > 0.8 > 1.5 * unseen[~without].to_numpy().mean()
+    tuned = ThresholdTuner(model).fit(X, y)
+    assert tuned.predict(X).shape == y.shape
+
+
+def test_arrays_with_named_columns_equal_data_frames(clips):
+    X, y = clips
+    named = make_model(label_texts=y.columns.tolist()).fit(X, y.to_numpy())
+    frame = make_model().fit(X, y)
+    np.testing.assert_array_equal(named.coef_, frame.coef_)
+    assert named.predict(X).dtype == np.uint8
+    numbered = make_model(label_texts=dict(enumerate(y.columns))).fit(X, y.to_numpy())
+    np.testing.assert_array_equal(numbered.coef_, frame.coef_)
+
+
+@pytest.mark.parametrize("cuts", [(45,), (3, 9), (10, 20, 30, 40), (1, 2, 3, 89)])
+def test_streaming_equals_batch_while_labels_keep_coming(held_out, rng, cuts):
+    """Parts smaller and larger than the number of features; labels are in an order in which new ones come late."""
+    X, y, *_ = held_out
+    model = ZeroShotRidge(CentredEncoder(32))
+    for part_X, part_y in zip(np.split(X, cuts), np.split(y, cuts), strict=True):
+        model.partial_fit(part_X, part_y, classes=np.unique(y))
+    batch = ZeroShotRidge(CentredEncoder(32)).fit(X, y)
+    np.testing.assert_allclose(model.coef_, batch.coef_, rtol=0, atol=1e-8)
+    assert model.seen_classes_.tolist() == batch.seen_classes_.tolist()
+    assert model.n_samples_seen_ == batch.n_samples_seen_ == len(X)
+
+
+@pytest.mark.parametrize("cuts", [(75,), (3, 9), (1, 2, 149)])
+def test_streaming_of_several_labels_equals_batch(clips, cuts):
+    X, y = clips
+    order = np.argsort(~y.any(axis=1), kind="stable")  # the first call needs a positive clip
+    X, y = X[order], y.iloc[order]
+    model = make_model()
+    for rows in np.split(np.arange(len(X)), cuts):
+        part = y.iloc[rows]
+        model.partial_fit(X[rows], part.loc[:, part.any() | (part.columns == "silence")], classes=y.columns)
+    batch = make_model().fit(X, y)
+    assert set(model.seen_classes_) == set(batch.seen_classes_)
+    np.testing.assert_allclose(model.coef_, batch.coef_, rtol=0, atol=1e-8)
+
+
+def test_fit_goes_on_with_partial_fit_and_forgets_with_fit(held_out):
+    X, y, X_new, y_new = held_out
+    model = make_model().fit(X, y)
+    first = model.coef_.copy()
+    view = model.with_labels(["siren", "rain"])
+    view.partial_fit(X_new, y_new)
+    np.testing.assert_array_equal(model.coef_, first)
+    model.partial_fit(X_new, y_new)
+    both = make_model().fit(np.r_[X, X_new], np.r_[y, y_new])
+    np.testing.assert_allclose(model.coef_, both.coef_, rtol=0, atol=1e-8)
+    np.testing.assert_array_equal(view.coef_, model.coef_)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).fit(X, y).coef_, first)
+
+
+def test_failed_calls_leave_the_fitted_model_as_it_was(held_out):
+    X, y, X_new, y_new = held_out
+    model = make_model().fit(X, y)
+
+    def learned():
+        return joblib.hash([model.coef_, model.classes_, model.seen_classes_, model.n_samples_seen_, model._sums])
+
+    before = learned()
+    bad = X_new.copy()
+    bad[3, 5] = np.nan
+    calls = [
+        (bad, y_new, "NaN"),
+        (np.where(np.isnan(bad), np.inf, bad), y_new, "infinity"),
+        (X_new[:, :5], y_new, "5 features"),
+        (X_new, y_new[:-1], "inconsistent"),
+        (X_new, pd.get_dummies(y_new), "one label a clip"),
+        (1e200 * X_new, y_new, "overflow float64"),
+    ]
+    for bad_X, bad_y, message in calls:
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(bad_X, bad_y)
+        assert learned() == before
+    with pytest.raises(ValueError, match=r"alpha_audio=1e-300 or alpha_text=1\.0 is lost in rounding"):
+        model.set_params(alpha_audio=1e-300).fit(np.ones_like(X), y)
+    assert learned() == before
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"alpha_audio": 0}, {"alpha_text": 0.0}, {"alpha_audio": -1}, {"temperature": 0}, {"text_encoder": 3}],
+    ids=str,
+)
+def test_bad_parameters_are_named(parameters):
+    with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter"):
+        make_model().set_params(**parameters).fit(np.eye(2), ["rain", "dog"])
+
+
+def test_thresholds_are_checked_before_the_work(clips):
+    with pytest.raises(ValueError, match=r"threshold has shape \(3,\)"):
+        make_model(threshold=[1.0, 2.0, 3.0]).fit(*clips)
+
+
+def test_segments_act_through_the_mean_of_the_present_ones(held_out):
+    X, y, *_ = held_out
+    segments = np.stack([X + 1, X - 1, np.zeros_like(X)], axis=1)
+    model = make_model().fit(segments, y)
+    np.testing.assert_allclose(model.coef_, make_model().fit((X + 1) / 2 + (X - 1) / 2, y).coef_, atol=1e-10)
+    padded = np.concatenate([segments, np.full_like(segments, np.nan)], axis=1)
+    np.testing.assert_allclose(model.decision_function(padded), model.decision_function(segments))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_narrow_and_memory_mapped_clips_work(held_out, dtype, ndim, tmp_path):
+    X, y, *_ = held_out
+    X = np.round(20 * X + 100).clip(1, 255).astype(dtype)
+    X = X if ndim == 2 else np.stack([X, X[::-1]], axis=1)
+    model = make_model().fit(X, y)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    again = make_model().fit(mapped, y)
+    np.testing.assert_array_equal(model.coef_, again.coef_)
+    np.testing.assert_array_equal(model.predict(X), again.predict(mapped))
+    wide = make_model().fit(X.astype(np.float64), y)
+    np.testing.assert_allclose(model.coef_, wide.coef_, atol=1e-3 * np.abs(wide.coef_).max())
+
+
+def test_fitting_needs_the_memory_of_a_few_blocks(rng, tmp_path):
+    import tracemalloc
+
+    X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (200_000, 32))
+    X[:] = rng.random(X.shape, dtype=np.float32)
+    y = rng.integers(0, 100, len(X))
+    model = make_model(label_texts={number: f"sound {number}" for number in range(100)})
+    model.fit(X[:1000], y[:1000])  # imports
+    tracemalloc.start()
+    model.fit(np.load(tmp_path / "X.npy", mmap_mode="r"), y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.6 * X.nbytes  # most of it for y
+
+
+def test_models_survive_cloning_pickling_pipelines_and_searches(held_out, tmp_path):
+    X, y, X_new, _ = held_out
+    model = make_pipeline(Normalizer(), make_model()).fit(X, y)
+    joblib.dump(model, tmp_path / "model.joblib")
+    expected = model.predict_proba(X_new, labels=["slow beep", "never met"])
+    for twin in (clone(model).fit(X, y), joblib.load(tmp_path / "model.joblib")):
+        np.testing.assert_array_equal(twin.predict_proba(X_new, labels=["slow beep", "never met"]), expected)
+    grid = {"zeroshotridge__alpha_text": [0.1, 1.0]}
+    folds = ClassDisjointKFold(3, random_state=0)
+    search = GridSearchCV(model, grid, cv=folds, scoring=zero_shot_scorer(), error_score="raise", n_jobs=2).fit(X, y)
+    assert search.best_score_ > 0.5
+
+
+def test_a_memory_trains_once_for_all_parameters_that_act_after_training(clips, tmp_path, monkeypatch):
+    X, y = clips
+    trained = []
+    solve = ZeroShotRidge._solve
+    monkeypatch.setattr(ZeroShotRidge, "_solve", lambda self, *a: (trained.append(1), solve(self, *a)))
+    for acting in ({}, {"threshold": 0.1}, {"temperature": 2.0, "seen_penalty": 0.1}):
+        model = make_model(memory=str(tmp_path), **acting).fit(X, y)
+        np.testing.assert_array_equal(model.predict_proba(X), make_model(**acting).fit(X, y).predict_proba(X))
+    assert len(trained) == 1 + 3
+    make_model(memory=str(tmp_path), alpha_audio=2.0).fit(X, y)
+    assert len(trained) == 5
+
+
+def test_class_disjoint_folds_of_several_labels_score(clips):
+    X, y = clips
+    search = GridSearchCV(
+        make_model(), {"alpha_audio": [0.1, 1.0]}, cv=GreedyLabelFolds(2), scoring=zero_shot_scorer("map")
+    )
+    assert np.isfinite(search.fit(X, y).best_score_)
+
+
+def test_numbers_are_labels_through_their_texts(held_out):
+    X, y, X_new, _ = held_out
+    names, codes = np.unique(y, return_inverse=True)
+    model = make_model(label_texts=dict(enumerate(names.tolist()))).fit(X, codes)
+    np.testing.assert_array_equal(model.coef_, make_model().fit(X, y).coef_)
+    assert model.predict(X_new).dtype == codes.dtype
+
+
+def test_tables_and_default_names_are_encoders(held_out):
+    model = ZeroShotRidge({"rain": [1.0, 0.0], "dog": [0.0, 1.0], "wind": [1.0, 1.0]}).fit(np.eye(2), ["rain", "dog"])
+    assert model.predict(np.eye(2)).tolist() == ["rain", "dog"]
+    assert isinstance(ZeroShotRidge(SentenceEncoder()).text_encoder, SentenceEncoder)
