@@ -48,11 +48,7 @@ def global_local(global_net=None, **changes):
 SEARCH = {
     "2-A-1-A, no weight decay, 15 epochs": attention("2-A-1-A", **PLAIN),
     "2-A-1-A, weight decay 1, 20 epochs": attention("2-A-1-A"),
-    "1-A-1-A-1-A, weight decay 1, 20 epochs": attention("1-A-1-A-1-A"),
-    "global-local over it, dense local layers, 1024 wide, mixup .5, no dropout, no weight decay": global_local(
-        attention("1-A-1-A-1-A"), n_conv_layers=0, hidden_size=1024, dropout=0.0, mixup=0.5, weight_decay=0.0
-    ),
-    "global-local over it, local convolution, 1600 wide, dropout .5, weight decay 1": global_local(
+    "global-local over 1-A-1-A-1-A, local convolution, 1600 wide, dropout .5, weight decay 1": global_local(
         attention("1-A-1-A-1-A")
     ),
     "... the whole clip as the window": global_local(attention("1-A-1-A-1-A"), window=10),
@@ -67,7 +63,6 @@ ONCE = {
     "max pooling (1-max)": attention("1-max"),
     "single level (1-A)": attention("1-A"),
     "global-local over 2-A": global_local(attention("2-A")),
-    "global-local over 2-A-1-A": global_local(attention("2-A-1-A")),
     "global-local over convolutions, joint": global_local(),
 }
 READINGS = ("softmax_label", "softmax_time")

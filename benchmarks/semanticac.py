@@ -33,11 +33,10 @@ LOOSE, TIGHT = {"weight_decay": 0.0, "dropout": 0.5}, {"weight_decay": 1.0, "dro
 AUGMENTATIONS = {
     "as it is": {},
     "mixup .3": {"mixup": 0.3},
-    "mixup 1": {"mixup": 1.0},
     "noise of .5 deviations": {"noise": 0.5},
     "a fifth of the segments dropped": {"dropped": 0.2},
 }
-ADAPTERS = (0.0, 0.03, 0.1, 0.3, 1.0)
+ADAPTERS = (0.0, 0.03, 0.3)
 FRESH_PARTITIONS = range(201, 204)
 EPOCHS = {"linear": 40, "mlp": 40, "cscm": 20}
 
@@ -115,14 +114,14 @@ def unseen_model(text_encoder=None):
     return ZeroShotContrastive(text_encoder, head="mlp", standardize=False, **settings)
 
 
-def augmented(estimator, settings, X, y, fold, test):
+def augmented(estimator, settings, seeds, X, y, fold, test):
     """Score one training fold by a net trained on the three others, with a variant of the training."""
     settle()
     order = sorted(set(fold))
     held = order[(order.index(test) + 1) % len(order)]
     kept, rest = (fold != test) & (fold != held), fold == held
     scores = []
-    for seed in SEEDS:
+    for seed in seeds:
         with variant(**{name: value for name, value in settings.items() if name != "mixup"}):
             model = seeded(estimator, seed).set_params(model__mixup=settings.get("mixup", 0.0)).fit(X[kept], y[kept])
             scores.append(float(model.score(X[rest], y[rest])))
@@ -178,8 +177,8 @@ def accuracy(found):
     table = []
     for name, folds in found.items():
         scores = np.array([figures["scores"] for figures in folds])
-        of_seeds = scores.mean(axis=0)
-        table.append([name, f"{scores.mean():.4f} ± {of_seeds.std(ddof=1):.4f}", *(f"{v:.3f}" for v in scores.mean(1))])
+        spread = f" ± {scores.mean(axis=0).std(ddof=1):.4f}" if scores.shape[1] > 1 else ""
+        table.append([name, f"{scores.mean():.4f}{spread}", *(f"{value:.3f}" for value in scores.mean(axis=1))])
     return table
 
 
@@ -222,11 +221,11 @@ def main():
     mlp, cscm = (contrastive(head, Prompts(templates=PROMPTS[-1])) for head in ("mlp", "cscm"))
     for model in (mlp, cscm):
         model["model"].set_params(**TIGHT)
-    tried = {f"{name}, {what}": ((model, settings, X, y, fold), folds)
+    tried = {f"{name}, {what}": ((model, settings, SEEDS if name == "mlp" else SEEDS[:1], X, y, fold), folds)
              for name, model in {"mlp": mlp, "cscm": cscm}.items()
              for what, settings in AUGMENTATIONS.items() if name == "cscm" or "dropped" not in settings}  # fmt: skip
     print_table(
-        "Augmentation, one training fold of each split held out: accuracy",
+        "Augmentation, one training fold of each split held out: accuracy (one seed of cscm)",
         ["", "mean ± sd", *(f"without {number}" for number in folds)],
         accuracy(measure(augmented, tried)),
     )
