@@ -1,0 +1,113 @@
+"""ZeroShotRidge on two million clips in a memory-mapped file: seconds and memory of one pass, against the BLAS.
+
+Both sides run in one process of one thread, in turns; medians. The machine's rate is that of ``block^T block`` in
+float32 for blocks of the same size that stay in memory, the fastest that the products alone can be.
+"""
+
+import argparse
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from common import Results, alternate, fingerprint, print_table
+
+N, D, C, K = 2_000_000, 128, 400, 64
+BLOCK = 8192
+
+
+def make_file(path):
+    """Write random clips, a part at a time."""
+    X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(N, D))
+    rng = np.random.default_rng(0)
+    for start in range(0, N, 100_000):
+        X[start : start + 100_000] = rng.normal(size=(100_000, D)).astype(np.float32)
+    X.flush()
+
+
+def make_labels(kind):
+    """Labels as text or as numbers, and the vector of each."""
+    rng = np.random.default_rng(1)
+    codes, vectors = rng.integers(0, C, N), rng.normal(size=(C, K))
+    if kind == "numbers":
+        return codes, {f"label {i}": vectors[i] for i in range(C)}, {i: f"label {i}" for i in range(C)}
+    names = np.array([f"label {i}" for i in range(C)])
+    return names[codes], dict(zip(names.tolist(), vectors, strict=True)), None
+
+
+def memory(field):
+    """Memory of this process in MB: "RssAnon" without mapped files, "VmHWM" the peak with them."""
+    return int(re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
+
+
+def measure(path, kind):
+    """Seconds and memory of a fit, its rate, and the machine's."""
+    from skzsl import ZeroShotRidge
+
+    X = np.load(path, mmap_mode="r")
+    y, table, label_texts = make_labels(kind)
+    model = ZeroShotRidge(table, label_texts=label_texts)
+    model.fit(X[:1000], y[:1000])
+    before = memory("RssAnon")
+    block = np.array(X[:BLOCK])
+
+    def products():
+        for _ in range(N // BLOCK):
+            block.T @ block
+
+    seconds = alternate({"fit": lambda: model.fit(X, y), "products": products}, 5)
+    return {**seconds, "added": memory("RssAnon") - before, "peak": memory("VmHWM")}
+
+
+def in_process(path, kind):
+    """Measure in a process of its own, on one thread."""
+    code = f"import json, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import speed_ridge; "
+    code += f"print(json.dumps(speed_ridge.measure({str(path)!r}, {kind!r})))"
+    environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
+    return json.loads(run.stdout)
+
+
+def main():
+    """Measure and print."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    from skzsl import ZeroShotRidge
+
+    results = Results("speed_ridge", {"n": N, "d": D, "labels": C, "text dimensions": K})
+    code = fingerprint(inspect.getmodule(ZeroShotRidge), measure, make_labels)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clips.npy"
+        for kind in ("numbers", "text"):
+
+            def compute(kind=kind):
+                if not path.exists():
+                    make_file(path)
+                return in_process(path, kind)
+
+            found = results.get(kind, compute, code)
+            flops = 2 * N * D * D
+            rates = [flops / found[side] / 1e9 for side in ("fit", "products")]
+            cells = [f"{found['fit']:.2f}", f"{rates[0]:.0f}", f"{rates[1]:.0f}", f"{rates[0] / rates[1]:.2f}"]
+            rows.append([kind, *cells, f"{found['added']:.0f}", f"{found['peak']:.0f}"])
+    header = [
+        "labels",
+        "fit, s",
+        "GFLOP/s",
+        "products alone, GFLOP/s",
+        "share",
+        "memory added, MB",
+        "peak with the file, MB",
+    ]
+    print_table(f"fit of {N} clips x {D}, float32, {C} labels, one thread", header, rows)
+
+
+if __name__ == "__main__":
+    main()
