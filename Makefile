@@ -20,6 +20,7 @@ docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 bench: .venv/.bench
+	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/esc50.py
 	$(BIN)/python benchmarks/speed_bilinear.py
 	$(BIN)/python benchmarks/audioset_zero_shot.py
@@ -27,6 +28,7 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/semanticac.py
 	$(BIN)/python benchmarks/soundscapes.py
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/speed_ridge.py
 	$(BIN)/python benchmarks/speed_metrics.py
 	$(BIN)/python benchmarks/speed_ranking_loss.py
 	$(BIN)/python benchmarks/speed_nets.py
