@@ -79,10 +79,14 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
     Raises
     ------
     ValueError
-        For ragged lists, wrong dimensions, a wrong number of features, no segments, and NaN or infinity in a
-        present segment.
+        For ragged lists, masked arrays, wrong dimensions, a wrong number of features, no segments, and NaN or infinity
+        in a present segment.
     """
     _refuse_ragged(X)
+    if np.ma.isMaskedArray(X):
+        raise ValueError(
+            "X is a masked array, whose mask would be lost; pass X.filled(0.0): trailing zeros are absent."
+        )
     n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if n_dims > 3:
         raise ValueError(f"X has dim {n_dims}; pass clips as (n, d) or segments as (n, T, d).")

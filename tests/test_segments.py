@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
+from skzsl import ZeroShotBilinear, ZeroShotRidge
 from skzsl._segments import check_segments
+from skzsl.text import HashingEncoder
 
 
 class Holder(BaseEstimator):
@@ -90,3 +92,11 @@ def test_feature_count_is_the_last_axis_in_two_and_three_dimensions():
 def test_wrong_shapes_are_named(X, message):
     with pytest.raises(ValueError, match=message):
         check(X)
+
+
+@pytest.mark.parametrize("model", [ZeroShotBilinear(HashingEncoder()), ZeroShotRidge(HashingEncoder())])
+@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 3)])
+def test_masked_arrays_are_refused_since_their_mask_would_be_lost(rng, model, shape):
+    X = np.ma.masked_array(rng.normal(size=shape), np.zeros(shape, dtype=bool))
+    with pytest.raises(ValueError, match="masked array"):
+        model.fit(X, list("abab"))

@@ -39,7 +39,7 @@ class RidgeMap(ZeroShotClassifier):
 
     def _check_clips(self, X, *, reset) -> Segments:
         """Check X but for NaN and infinity in plain arrays, which :meth:`_sum_up` meets without another pass."""
-        if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "fiu":
+        if type(X) in {np.ndarray, np.memmap} and X.ndim == 2 and X.dtype.kind in "fiu":
             return Segments(validate_data(self, X, reset=reset, ensure_all_finite=False))
         return check_segments(self, X, reset=reset)
 
