@@ -20,11 +20,11 @@ from ._labels import (
     refuse_nothing_to_learn,
     warn_of_numbers,
 )
-from ._segments import Segments, check_segments
+from ._segments import Segments, check_segments, row_chunks
 from ._views import final_estimator, with_labels
 from .text._label_vectors import LabelVectors
 
-__all__ = ["ZeroShotClassifier", "final_estimator", "with_labels"]
+__all__ = ["MultilabelZeroShotClassifier", "ZeroShotClassifier", "bilinear_scores", "final_estimator", "with_labels"]
 
 
 class ZeroShotClassifier(EmbeddingClassifier):
@@ -36,6 +36,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
     """
 
     _owns_net = True
+    _compares_directions = False  # whether scores are cosines, for which zero vectors have no direction
 
     _parameter_constraints: dict = {
         **EmbeddingClassifier._parameter_constraints,
@@ -128,7 +129,17 @@ class ZeroShotClassifier(EmbeddingClassifier):
 
     def _label_vectors(self, labels: np.ndarray) -> np.ndarray:
         """Text vectors of labels, (n_labels, k); each text is encoded once per fitted model."""
-        return self._vectors.of(label_texts(labels, self._text_of))
+        vectors = self._text_vectors(label_texts(labels, self._text_of))
+        if self._compares_directions and not vectors.any(axis=1).all():
+            label = labels[int(np.argmin(vectors.any(axis=1)))].item()
+            raise ValueError(
+                f"The text vector of {label!r} is zero and has no direction to compare clips with; change its text "
+                "(label_texts) or the text encoder."
+            )
+        return vectors
+
+    def _text_vectors(self, texts: list[str]) -> np.ndarray:
+        return self._vectors.of(texts)
 
     def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self)
@@ -149,11 +160,27 @@ class ZeroShotClassifier(EmbeddingClassifier):
         raise NotImplementedError
 
 
-def refuse_zero_vectors(labels, vectors):
-    """Refuse labels whose text vector is zero, where scores are cosines."""
-    empty = ~np.any(vectors, axis=1)
-    if empty.any():
-        raise ValueError(
-            f"The text vector of {np.asarray(labels)[empty][0].item()!r} is zero and has no direction to compare clips "
-            "with; change its text (label_texts) or the text encoder."
-        )
+class MultilabelZeroShotClassifier(ZeroShotClassifier):
+    """Base of those that take several labels a clip too; a subclass stores ``threshold`` in its constructor."""
+
+    _takes_multilabel = True
+
+    _parameter_constraints: dict = {
+        **ZeroShotClassifier._parameter_constraints,
+        "threshold": [Real, Mapping, "array-like"],
+    }
+
+    @property
+    def _post_fit(self):
+        return (*super()._post_fit, "threshold")
+
+
+def bilinear_scores(segments: Segments, coef: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Scores ``x^T W s`` (n, n_labels) of the means of clips, the map W (d, k) and label vectors, in W's dtype."""
+    weights = coef @ vectors.T.astype(coef.dtype, copy=False)
+    clips = segments.mean()
+    scores = np.empty((len(clips), len(vectors)), dtype=coef.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows in row_chunks(clips):
+            scores[rows] = clips[rows].astype(coef.dtype, copy=False) @ weights
+    return scores

@@ -30,7 +30,7 @@ ONLY_IN = {
     "skorch": {"nets/training.py", "nets/callbacks.py"},
     "gensim": {"text/_word_vectors.py"},
     "sentence_transformers": {"text/_sentence.py"},
-    "transformers": {"text/_clap.py", "text/_sentence.py"},
+    "transformers": {"text/_clap.py", "text/_hub.py"},
     "numba": {"solvers"},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
 
 from .._indicators import is_indicator, named_indicators
 from .._labels import label_array
@@ -144,11 +145,7 @@ def label_report(estimator, X, y):
 
 def text_similarity(model, labels, others):
     """Cosines (n_labels, n_others) of the text vectors of labels."""
-    sides = []
-    for names in (labels, others):
-        vectors = np.asarray(model._label_vectors(names), dtype=float)
-        sides.append(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(float).tiny))
-    return sides[0] @ sides[1].T
+    return cosine_similarity(*(model._label_vectors(names).astype(float) for names in (labels, others)))
 
 
 def _with_texts(estimator):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._validate import check_labels
 from ._zero_shot import per_label_accuracy
 
 
@@ -87,11 +88,7 @@ def generalized_accuracy(y_true, y_pred, seen):
     >>> generalized_accuracy(["dog", "dog", "rain"], ["dog", "rain", "dog"], seen=["dog"])
     (0.5, 0.0)
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.shape != y_pred.shape or y_true.ndim != 1:
-        raise ValueError(
-            f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape} must be 1-D, of one length."
-        )
+    y_true, y_pred = check_labels(y_true, y_pred)
     trained = _is_seen(y_true, seen)
     return per_label_accuracy(y_true[trained], y_pred[trained]), per_label_accuracy(y_true[~trained], y_pred[~trained])
 

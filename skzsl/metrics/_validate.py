@@ -1,4 +1,4 @@
-"""What every multi-label metric checks, and the one rule for labels it is not defined for."""
+"""What the metrics check, and the one rule for labels that they are not defined for."""
 
 from __future__ import annotations
 
@@ -28,6 +28,22 @@ def check_scores(y_true, y_score) -> tuple[np.ndarray, np.ndarray]:
         clip, label = np.argwhere(~np.isfinite(y_score))[0]
         raise ValueError(f"y_score[{clip}, {label}] is {y_score[clip, label]}; scores must be finite.")
     return y_true.astype(bool), y_score
+
+
+def check_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted labels, one each a clip, as arrays (n,).
+
+    Raises
+    ------
+    ValueError
+        For arrays that are not 1-D or of different length.
+    """
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if y_true.shape != y_pred.shape or y_true.ndim != 1:
+        raise ValueError(
+            f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape} must be 1-D, of one length."
+        )
+    return y_true, y_pred
 
 
 def mean_over_labels(values: np.ndarray, average, missing: str):

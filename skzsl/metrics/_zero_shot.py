@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ._validate import check_labels
+
 
 def per_label_accuracy(y_true, y_pred):
     """Top-1 accuracy averaged over the true labels, so that rare labels count like frequent ones.
@@ -34,11 +36,7 @@ def per_label_accuracy(y_true, y_pred):
     >>> per_label_accuracy(["rain", "rain", "rain", "dog"], ["rain", "rain", "rain", "rain"])
     0.5
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.shape != y_pred.shape or y_true.ndim != 1:
-        raise ValueError(
-            f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape} must be 1-D, of one length."
-        )
+    y_true, y_pred = check_labels(y_true, y_pred)
     if len(y_true) == 0:
         raise ValueError("y_true is empty; there is nothing to score.")
     _, codes = np.unique(y_true, return_inverse=True)

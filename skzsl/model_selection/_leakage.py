@@ -7,6 +7,7 @@ import warnings
 from hashlib import blake2b
 
 import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
 
 from .._indicators import check_indicators, is_indicator
 from .._labels import label_array
@@ -132,9 +133,9 @@ def _similar(names, text_encoder, min_similarity):
     words = [_words(name) for name in names]
     near = np.array([[bool(a) and a == b for b in words] for a in words])
     if text_encoder is not None:
-        vectors = np.asarray(text_encoder.fit_transform([str(name) for name in names]), dtype=float)
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(float).tiny)
-        near |= vectors @ vectors.T >= min_similarity
+        near |= (
+            cosine_similarity(text_encoder.fit_transform([str(name) for name in names]).astype(float)) >= min_similarity
+        )
     np.fill_diagonal(near, False)
     return {(names[row], names[column]) for row, column in np.argwhere(near)}
 

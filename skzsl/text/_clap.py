@@ -14,6 +14,7 @@ from .._compat import Interval
 from ..exceptions import ModelNotFoundError
 from ._base import TextEncoder
 from ._cache import encode_once, load_once
+from ._hub import no_progress_bar
 
 
 class ClapTextEncoder(TextEncoder):
@@ -127,12 +128,10 @@ def _quiet():
     """No progress bar, and no warning of the audio tower that is left out."""
     from transformers.utils import logging
 
-    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        yield
+        with no_progress_bar():
+            yield
     finally:
         logging.set_verbosity(verbosity)
-        if shown:
-            logging.enable_progress_bar()

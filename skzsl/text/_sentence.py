@@ -11,6 +11,7 @@ from ..exceptions import ModelNotFoundError
 from . import _minilm
 from ._base import TextEncoder
 from ._cache import encode_once, load_once
+from ._hub import no_progress_bar
 
 
 class SentenceEncoder(TextEncoder):
@@ -86,15 +87,9 @@ def _load(name, device):
 
 def _open_model(name, device, **options):
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with no_progress_bar():
         return SentenceTransformer(name, device=device, **options)
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _looks_like_hub_name(name):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._compat import StrOptions
-from .._segments import row_chunks
 from .._training import EpochTraining
-from ..base import ZeroShotClassifier
+from ..base import ZeroShotClassifier, bilinear_scores
 
 
 class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
@@ -201,10 +200,4 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         return self.module_.weight.detach().cpu().numpy().copy()
 
     def _score_labels(self, segments, vectors):
-        weights = self.coef_ @ vectors.T.astype(self.coef_.dtype, copy=False)
-        clips = segments.mean()
-        scores = np.empty((len(clips), len(vectors)), dtype=self.coef_.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for rows in row_chunks(clips):
-                scores[rows] = clips[rows].astype(self.coef_.dtype, copy=False) @ weights
-        return scores
+        return bilinear_scores(segments, self.coef_, vectors)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
 
 from .._compat import Interval, StrOptions
 from .._training import EpochTraining
-from ..base import ZeroShotClassifier, refuse_zero_vectors
+from ..base import MultilabelZeroShotClassifier
 
 
-class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
+class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     """Sounds and label texts in one space, aligned by symmetric cross entropy (SemanticAC).
 
     A head turns the segments of a clip into a vector of the size of the text vectors; the score of a label is their
@@ -132,10 +131,10 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
     (4, 3)
     """
 
-    _takes_multilabel = True
+    _compares_directions = True
 
     _parameter_constraints: dict = {
-        **ZeroShotClassifier._parameter_constraints,
+        **MultilabelZeroShotClassifier._parameter_constraints,
         **EpochTraining._parameter_constraints,
         "head": [StrOptions({"cscm", "mlp", "linear"})],
         "token_grid": ["array-like", None],
@@ -143,7 +142,6 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "logit_scale": [StrOptions({"learned"}), Interval(Real, 0, None, closed="neither")],
         "standardize": ["boolean"],
-        "threshold": [Real, Mapping, "array-like"],
         "mixup": [Interval(Real, 0, None, closed="left")],
         "one_cycle": ["boolean"],
     }
@@ -212,10 +210,6 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
         own = ("head", "token_grid", "hidden_size", "dropout", "logit_scale", "mixup", "one_cycle")
         return (*super()._net_parameters, *own)
 
-    @property
-    def _post_fit(self):
-        return (*super()._post_fit, "threshold")
-
     def _check_settings(self):
         if self.batch_size < 2:
             raise ValueError(f"batch_size={self.batch_size}; a clip alone has nothing to be told from: pass 2 or more.")
@@ -266,11 +260,6 @@ class ZeroShotContrastive(EpochTraining, ZeroShotClassifier):
                 "nothing to tell it from; mix in clips of other labels, old ones too."
             )
         self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
-
-    def _label_vectors(self, labels):
-        vectors = super()._label_vectors(labels)
-        refuse_zero_vectors(labels, vectors)
-        return vectors
 
     def _score_labels(self, segments, vectors):
         from ..nets import apply_in_batches

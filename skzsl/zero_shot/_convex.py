@@ -16,7 +16,6 @@ from .._compat import HasMethods, Interval, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._labels import warn_of_numbers
 from .._segments import check_segments, row_chunks
-from ..base import refuse_zero_vectors
 from ..text._base import check_texts
 from ..text._label_vectors import LabelVectors
 from ._cosine import CosineClassifier
@@ -208,11 +207,6 @@ class ZeroShotConvex(CosineClassifier):
             super()._start_text(labels)
         else:
             warn_of_numbers(labels, self._text_of)
-
-    def _label_vectors(self, labels):
-        vectors = super()._label_vectors(labels)
-        refuse_zero_vectors(labels, vectors)
-        return vectors
 
     def _clip_vectors(self, segments):
         check_scalar(self.n_top, "n_top", Integral, min_val=1)

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from numbers import Real
-
 import numpy as np
 
 from .._segments import row_chunks
-from ..base import ZeroShotClassifier
+from ..base import MultilabelZeroShotClassifier
 
 
-class CosineClassifier(ZeroShotClassifier):
+class CosineClassifier(MultilabelZeroShotClassifier):
     """Base of the models whose score is the cosine between a clip's vector and a label's text vector.
 
-    A subclass stores ``threshold`` too, calls :meth:`_record_labels` in ``fit`` and implements :meth:`_clip_vectors`.
+    A subclass calls :meth:`_record_labels` in ``fit`` and implements :meth:`_clip_vectors`.
     """
 
-    _takes_multilabel = True
-
-    _parameter_constraints: dict = {
-        **ZeroShotClassifier._parameter_constraints,
-        "threshold": [Real, Mapping, "array-like"],
-    }
-
-    @property
-    def _post_fit(self):
-        return (*super()._post_fit, "threshold")
+    _compares_directions = True
 
     def _record_labels(self, y, n_clips):
         """Labels of y, or none of its own where there is no y."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from .._compat import fit_context
 from .._fitting import all_or_nothing
-from .._labels import label_texts
 from .._segments import check_segments
-from ..base import refuse_zero_vectors
 from ..text._label_vectors import LabelVectors
 from ._cosine import CosineClassifier
 
@@ -105,19 +103,15 @@ class ZeroShotNearest(CosineClassifier):
                 self._label_vectors(targets.seen)
         return self
 
-    def _label_vectors(self, labels):
-        if hasattr(self, "text_encoder_"):
-            vectors = super()._label_vectors(labels)
-        else:
-            texts = label_texts(labels, self._text_of)
-            vectors = LabelVectors(self.text_encoder, texts).of(texts)
+    def _text_vectors(self, texts):
+        known = self._vectors if hasattr(self, "text_encoder_") else LabelVectors(self.text_encoder, texts)
+        vectors = known.of(texts)
         if vectors.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {self.n_features_in_} features and text_encoder gives vectors of {vectors.shape[1]} numbers, "
                 "which is not one space; pass the text side of the model that made X, or train a map from X to the "
                 "text vectors with ZeroShotRidge or ZeroShotBilinear."
             )
-        refuse_zero_vectors(labels, vectors)
         return vectors
 
     def _clip_vectors(self, segments):

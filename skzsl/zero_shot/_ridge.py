@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
@@ -10,26 +9,15 @@ from sklearn.utils.validation import validate_data
 
 from .._compat import Interval, fit_context
 from .._fitting import all_or_nothing, fit_remembered
-from .._segments import Segments, check_segments, row_chunks
-from ..base import ZeroShotClassifier
+from .._segments import Segments, check_segments
+from ..base import MultilabelZeroShotClassifier, bilinear_scores
 
 
-class RidgeMap(ZeroShotClassifier):
+class RidgeMap(MultilabelZeroShotClassifier):
     """Base of the models whose map between clips and label vectors is the closed form of ESZSL."""
-
-    _takes_multilabel = True
-
-    _parameter_constraints: dict = {
-        **ZeroShotClassifier._parameter_constraints,
-        "threshold": [Real, Mapping, "array-like"],
-    }
 
     coef_: np.ndarray
     n_samples_seen_: int
-
-    @property
-    def _post_fit(self):
-        return (*super()._post_fit, "threshold")
 
     def _keep(self, targets):
         super()._keep(targets)
@@ -69,13 +57,7 @@ class RidgeMap(ZeroShotClassifier):
         self.coef_, self.n_samples_seen_ = coef, sums.n_clips
 
     def _score_labels(self, segments, vectors):
-        weights = self.coef_ @ vectors.T
-        clips = segments.mean()
-        scores = np.empty((len(clips), len(vectors)))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for rows in row_chunks(clips):
-                scores[rows] = clips[rows].astype(np.float64, copy=False) @ weights
-        return scores
+        return bilinear_scores(segments, self.coef_, vectors)
 
 
 class ZeroShotRidge(RidgeMap):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
@@ -11,10 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from .._training import EpochTraining
-from ..base import ZeroShotClassifier
+from ..base import MultilabelZeroShotClassifier
 
 
-class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
+class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
     """Zero-shot tagging of weakly labelled clips: each label attends to the segments it fits.
 
     Every segment and every label text is projected into one space, where their dot product says how well they fit. The
@@ -135,13 +134,10 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
     (4, 1, 10)
     """
 
-    _takes_multilabel = True
-
     _parameter_constraints: dict = {
-        **ZeroShotClassifier._parameter_constraints,
+        **MultilabelZeroShotClassifier._parameter_constraints,
         **EpochTraining._parameter_constraints,
         "alpha": [Interval(Real, 0, 1, closed="both")],
-        "threshold": [Real, Mapping, "array-like"],
         "clip_score": [StrOptions({"project_then_mean", "mean_then_project"})],
         "train_on": [StrOptions({"attention", "fused"})],
         "margin": [Interval(Real, 0, None, closed="left")],
@@ -240,7 +236,7 @@ class ZeroShotTemporalAttention(EpochTraining, ZeroShotClassifier):
     @property
     def _post_fit(self):
         acting = ("alpha", "clip_score") if self.train_on == "attention" else ()
-        return (*super()._post_fit, "threshold", *acting)
+        return (*super()._post_fit, *acting)
 
     def _check_settings(self):
         for name in ("audio_sizes", "text_sizes"):
