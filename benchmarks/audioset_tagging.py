@@ -143,10 +143,10 @@ def table(title, found, streams=("fused",), rows=()):
     for name, runs in found.items():
         for stream in (stream for stream in streams if stream in runs[0]):
             row = [name if stream == "fused" else f"... {stream} stream alone"]
-            for metric in ("mAP", "AUC", "d'"):
+            for metric, digits in (("mAP", 4), ("AUC", 3), ("d'", 3)):
                 values = [figures[stream][metric] for figures in runs]
-                spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-                row.append(f"{np.mean(values):.3f}{spread}")
+                spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+                row.append(f"{np.mean(values):.{digits}f}{spread}")
             minutes = np.mean([figures[stream]["seconds"] for figures in runs]) / 60
             rows.append([*row, str(runs[0][stream]["epochs"]), f"{minutes:.1f}"])
     print_table(title, ["", "mAP", "AUC", "d'", "epochs", "minutes a fit"], rows)

@@ -6,11 +6,13 @@ import inspect
 import json
 import os
 import platform
+import re
 import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
+import joblib
 import numpy as np
 
 HERE = Path(__file__).parent
@@ -54,6 +56,23 @@ class Results:
         return self.figures[name]
 
 
+def measure_all(results, calls):
+    """Figures of ``key -> (code, function, *arguments)``; the missing are measured two at a time, one thread each."""
+    missing = [key for key, (code, *_) in calls.items() if f"{key} [{code}]" not in results.figures]
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        for key, figures in joblib.Parallel(n_jobs=2, return_as="generator_unordered")(
+            joblib.delayed(_keyed)(key, *calls[key][1:]) for key in missing
+        ):
+            results.get(key, lambda figures=figures: figures, calls[key][0])
+            print(f"{key}: {figures}"[:300], flush=True)
+    return {key: results.figures[f"{key} [{code}]"] for key, (code, *_) in calls.items()}
+
+
+def _keyed(key, function, *arguments):
+    """Name a result, since results come in any order."""
+    return key, function(*arguments)
+
+
 def fingerprint(*objects):
     """Hash the source of modules, classes and functions that figures depend on."""
     return hashlib.sha256("".join(map(inspect.getsource, objects)).encode()).hexdigest()[:12]
@@ -74,6 +93,14 @@ def alternate(functions, repeats, wait=None):
             if repeat:
                 times[name].append(time.perf_counter() - start)
     return {name: float(np.median(seconds)) for name, seconds in times.items()}
+
+
+def memory(field):
+    """Memory of this process in MB: "RssAnon" without mapped files, "VmHWM" the peak with them.
+
+    getrusage would count the parent's too.
+    """
+    return int(re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
 
 
 def processor():

@@ -18,7 +18,7 @@ import esc50_recipe
 import joblib
 import numpy as np
 import torch
-from common import Results, fingerprint, parser, print_table
+from common import Results, fingerprint, measure_all, parser, print_table
 from esc50_recipe import audio, texts, unit_halves
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -45,6 +45,7 @@ from skzsl.text import SentenceEncoder
 
 GENERALIZED = ("seen_accuracy", "unseen_accuracy", "harmonic", "ausuc")
 MOMENTUM = partial(torch.optim.SGD, momentum=0.9)
+HALVES = [audio([FunctionTransformer(unit_halves)]), audio([StandardScaler(), Normalizer()])]
 PARTITIONS = {"random": "random label partition", "setting 3": "setting 3 (leave one category out)"}
 
 
@@ -56,11 +57,10 @@ def clips(X):
 def rows(esc50, scores, source_labels, memory):
     """Name to a Pipeline, its grid, its clips and what its figures depend on besides this file."""
     pooled, roots = clips(esc50.X)
-    halves = [audio([FunctionTransformer(unit_halves)]), audio([StandardScaler(), Normalizer()])]
     segments = [Segmentwise(audio([Normalizer()])), Segmentwise(audio([StandardScaler(), Normalizer()]))]
     encoders = texts(esc50.synonyms)
 
-    def row(model, grid, X=pooled, prepared=halves, kind="joined or whitened", also=()):
+    def row(model, grid, X=pooled, prepared=HALVES, kind="joined or whitened", also=()):
         grid = [{f"model__{name}": values for name, values in part.items()} for part in grid]
         shared = {"audio": prepared, "model__text_encoder": encoders[kind]}
         pipeline = Pipeline([("audio", "passthrough"), ("model", model)], memory=memory)
@@ -175,8 +175,7 @@ def supervised(X, y, fold):
     """Accuracy of each label under logistic regression trained on the other official folds: labels of one's own."""
     settle()
     pipeline = Pipeline([("audio", "passthrough"), ("model", LogisticRegression(max_iter=300))])
-    prepared = [audio([FunctionTransformer(unit_halves)]), audio([StandardScaler(), Normalizer()])]
-    grid = {"audio": prepared, "model__C": [1.0, 10.0, 100.0]}
+    grid = {"audio": HALVES, "model__C": [1.0, 10.0, 100.0]}
     predicted = np.empty_like(y)
     for train, test in PredefinedSplit(fold).split():
         search = GridSearchCV(pipeline, grid, cv=PredefinedSplit(fold[train]), error_score="raise")
@@ -210,23 +209,6 @@ def settle():
     """One thread a process."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-
-
-def run(results, calls):
-    """Measure what is missing, two at a time, save each as it comes, and return the figures by key."""
-    missing = [key for key, (code, *_) in calls.items() if f"{key} [{code}]" not in results.figures]
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
-        for key, figures in joblib.Parallel(n_jobs=2, return_as="generator_unordered")(
-            joblib.delayed(keyed)(key, *calls[key][1:]) for key in missing
-        ):
-            results.get(key, lambda figures=figures: figures, calls[key][0])
-            print(f"{key}: {figures}"[:300], flush=True)
-    return {key: results.figures[f"{key} [{code}]"] for key, (code, *_) in calls.items()}
-
-
-def keyed(key, function, *arguments):
-    """Name a result, since results come in any order."""
-    return key, function(*arguments)
 
 
 def esc50_calls(esc50, scores, source_labels, memory):
@@ -302,9 +284,9 @@ def main():
                 scores = stored["scores"].astype(np.float32).mean(axis=1)
                 source_labels = stored["score_class_name"].tolist()
             partitions, names, calls = esc50_calls(esc50, scores, source_labels, memory)
-            esc50_tables(partitions, names, run(results, calls), esc50.y)
+            esc50_tables(partitions, names, measure_all(results, calls), esc50.y)
         if arguments.only != "esc50":
-            compare_audioset.tables(run(results, compare_audioset.calls(arguments.data, memory)))
+            compare_audioset.tables(measure_all(results, compare_audioset.calls(arguments.data, memory)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ packages, y, the results and the pages of the file that the kernel keeps mapped.
 import argparse
 import inspect
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -39,7 +38,7 @@ def measure(path, model, n_labels, what):
 import json, sys
 import numpy as np
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from memory import peak
+from common import memory
 import torch
 from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier
 torch.set_flush_denormal(True)
@@ -51,19 +50,13 @@ settings = dict(hidden_size=128, max_epochs=1, batch_size=500, random_state=0)
 model = {model}
 if {what!r} == "predict":
     model.fit(X[:1000], y[:1000])
-before = peak()
+before = memory("VmHWM")
 model.fit(X, y) if {what!r} == "fit" else model.predict(X)
-print(json.dumps([before, peak()]))
+print(json.dumps([before, memory("VmHWM")]))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     before, after = json.loads(run.stdout)
     return {"before": before, "peak": after}
-
-
-def peak():
-    """Peak resident memory of this process so far, in MB; getrusage would count the parent's too."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6
 
 
 def main():
@@ -73,7 +66,7 @@ def main():
 
     base = inspect.getmodule(MultiLevelAttentionClassifier.__mro__[1])
     results = Results("memory", {"shape": SHAPE})
-    code = fingerprint(base, nets.training, nets.batches, nets.inference, measure, peak)
+    code = fingerprint(base, nets.training, nets.batches, nets.inference, measure)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clips.npy"

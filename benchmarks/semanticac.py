@@ -8,11 +8,10 @@ import warnings
 
 import numpy as np
 import torch
-from common import Results, fingerprint, parser, print_table
+from common import Results, fingerprint, measure_all, parser, print_table
 from contrastive_variants import variant
 from esc50 import deal
 from esc50_recipe import audio, texts, unit_halves
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
@@ -156,22 +155,6 @@ def settle():
     warnings.filterwarnings("error", category=RuntimeWarning)
 
 
-def run(results, calls, code):
-    """Measure what is missing, two at a time, and save each as it comes."""
-    missing = [key for key in calls if f"{key} [{code}]" not in results.figures]
-    for key, figures in Parallel(n_jobs=2, return_as="generator_unordered")(
-        delayed(keyed)(key, *calls[key]) for key in missing
-    ):
-        results.get(key, lambda figures=figures: figures, code)
-        print(f"{key}: {figures}", flush=True)
-    return {key: results.figures[f"{key} [{code}]"] for key in calls}
-
-
-def keyed(key, function, *arguments):
-    """Name a result, since results come in any order."""
-    return key, function(*arguments)
-
-
 def accuracy(found):
     """Rows of a table: mean over folds and seeds, its deviation over seeds, and the means of the folds."""
     table = []
@@ -194,12 +177,13 @@ def main():
 
     def measure(function, variants):
         """One call for each variant and fold: variant name -> its figures, fold by fold."""
+        code = fingerprint(function, contrastive, unseen_model, nets.contrastive, nets.cscm)
         calls = {
-            f"{name}, fold {key}": (function, *arguments, key)
+            f"{name}, fold {key}": (code, function, *arguments, key)
             for name, (arguments, keys) in variants.items()
             for key in keys
         }
-        found = run(results, calls, fingerprint(function, contrastive, unseen_model, nets.contrastive, nets.cscm))
+        found = measure_all(results, calls)
         return {name: [found[f"{name}, fold {key}"] for key in keys] for name, (_, keys) in variants.items()}
 
     found = measure(official, {name: ((*row, X, y, fold), folds) for name, row in rows(sorted(set(y))).items()})

@@ -8,14 +8,13 @@ import argparse
 import inspect
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import Results, alternate, fingerprint, print_table
+from common import Results, alternate, fingerprint, memory, print_table
 
 N, D, C, K = 2_000_000, 128, 400, 64
 BLOCK = 8192
@@ -38,11 +37,6 @@ def make_labels(kind):
         return codes, {f"label {i}": vectors[i] for i in range(C)}, {i: f"label {i}" for i in range(C)}
     names = np.array([f"label {i}" for i in range(C)])
     return names[codes], dict(zip(names.tolist(), vectors, strict=True)), None
-
-
-def memory(field):
-    """Memory of this process in MB: "RssAnon" without mapped files, "VmHWM" the peak with them."""
-    return int(re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024 / 1e6
 
 
 def measure(path, kind):
