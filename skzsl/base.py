@@ -24,7 +24,14 @@ from ._segments import Segments, check_segments, row_chunks
 from ._views import final_estimator, with_labels
 from .text._label_vectors import LabelVectors
 
-__all__ = ["MultilabelZeroShotClassifier", "ZeroShotClassifier", "bilinear_scores", "final_estimator", "with_labels"]
+__all__ = [
+    "MultilabelZeroShotClassifier",
+    "ZeroShotClassifier",
+    "bilinear_scores",
+    "check_one_space",
+    "final_estimator",
+    "with_labels",
+]
 
 
 class ZeroShotClassifier(EmbeddingClassifier):
@@ -173,6 +180,16 @@ class MultilabelZeroShotClassifier(ZeroShotClassifier):
     @property
     def _post_fit(self):
         return (*super()._post_fit, "threshold")
+
+
+def check_one_space(n_features: int, n_dims: int) -> None:
+    """Refuse clips and label vectors of different sizes where they are taken to lie in one space."""
+    if n_features != n_dims:
+        raise ValueError(
+            f"X has {n_features} features and text_encoder gives vectors of {n_dims} numbers, which is not one space; "
+            "pass the text side of the model that made X, or train a map between the two that starts elsewhere, with "
+            "ZeroShotRidge or ZeroShotBilinear."
+        )
 
 
 def bilinear_scores(segments: Segments, coef: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ class ContrastiveModule(StandardizedModule):
         Height and width of the map that the segments form for "cscm"; None is 1 x T.
     logit_scale : float or None
         Fixed scale of the cosines; None learns it, from 1 / 0.07 on and up to 100.
+    identity : bool
+        Let "linear" start as the identity, where d = k.
     shift, scale : ndarray of shape (d,) or None
         Standardisation of the segments.
     start : dict or None
@@ -49,6 +51,7 @@ class ContrastiveModule(StandardizedModule):
         dropout=0.0,
         token_grid=None,
         logit_scale=None,
+        identity=False,
         shift=None,
         scale=None,
         start=None,
@@ -58,6 +61,8 @@ class ContrastiveModule(StandardizedModule):
             self.head: nn.Module = CSCM(n_features, hidden_size, n_dims, dropout, token_grid)
         else:
             self.head = MeanHead(n_features, hidden_size if head == "mlp" else None, n_dims, dropout)
+        if identity:
+            start_from(self.head, {"layers.weight": torch.eye(n_dims), "layers.bias": torch.zeros(n_dims)})
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)), requires_grad=logit_scale is None)
         start_from(self, start)
         if logit_scale is not None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._compat import StrOptions
 from .._training import EpochTraining
-from ..base import ZeroShotClassifier, bilinear_scores
+from ..base import ZeroShotClassifier, bilinear_scores, check_one_space
 
 
 class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
@@ -26,6 +26,10 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         "online" is training algorithm 1 of the paper, one clip at a time, compiled. "minibatch" minimises equation 4
         with a torch optimiser. The two have different objectives: algorithm 1 weighs each violating label by its own
         rank, equation 4 weighs all of a clip's by the rank of the true label.
+    init : {"zeros", "identity"}, default="zeros"
+        Map to start from. "identity" adapts what one model, such as CLAP, embeds in one space: before any training
+        scores are the products of clips and texts, as those of :class:`ZeroShotNearest` for clips of unit length, and
+        a few epochs at a low rate keep it near.
     lr : float, default=0.01
         Learning rate.
     max_epochs : int, default=10
@@ -107,6 +111,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         **ZeroShotClassifier._parameter_constraints,
         **EpochTraining._parameter_constraints,
         "solver": [StrOptions({"online", "minibatch"})],
+        "init": [StrOptions({"zeros", "identity"})],
     }
 
     coef_: np.ndarray
@@ -116,6 +121,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         text_encoder=None,
         *,
         solver="online",
+        init="zeros",
         lr=0.01,
         max_epochs=10,
         shuffle=True,
@@ -136,6 +142,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
     ):
         self.text_encoder = text_encoder
         self.solver = solver
+        self.init = init
         self.lr = lr
         self.max_epochs = max_epochs
         self.shuffle = shuffle
@@ -160,10 +167,13 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
                 raise ValueError(f"{name}={getattr(self, name)!r} has no effect on solver='online'; use 'minibatch'.")
 
     def _train(self, segments, targets, *, epochs, going_on):
-        start = self.coef_ if going_on else None
         clips, vectors = segments.mean(), self._label_vectors(targets.seen)
+        start = self.coef_ if going_on else None
+        if self.init == "identity" and not going_on:
+            check_one_space(clips.shape[1], vectors.shape[1])
+            start = np.eye(clips.shape[1])
         if self.solver == "minibatch":
-            self.coef_ = self._train_minibatch(clips, targets.codes, vectors, epochs, start)
+            self.coef_ = self._train_minibatch(clips, targets.codes, vectors, epochs, start, going_on)
             return
         from ..solvers import online_ranking
 
@@ -180,7 +190,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
             coef=start,
         )
 
-    def _train_minibatch(self, clips, codes, vectors, epochs, start):
+    def _train_minibatch(self, clips, codes, vectors, epochs, start, going_on):
         from ..nets import BilinearModule, WeightedRankingLoss
 
         self._train_net(
@@ -195,7 +205,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
                 "module__start": start,
             },
             epochs=epochs,
-            going_on=start is not None,
+            going_on=going_on,
         )
         return self.module_.weight.detach().cpu().numpy().copy()
 

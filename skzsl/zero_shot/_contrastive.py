@@ -8,7 +8,7 @@ import numpy as np
 
 from .._compat import Interval, StrOptions
 from .._training import EpochTraining
-from ..base import MultilabelZeroShotClassifier
+from ..base import MultilabelZeroShotClassifier, check_one_space
 
 
 class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
@@ -27,6 +27,10 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     head : {"cscm", "mlp", "linear"}, default="cscm"
         What turns segments into a vector: attention to channels and places and two convolutions over the segments (the
         similarity calculation module of the paper), or two dense layers or one on their mean.
+    init : {"random", "identity"}, default="random"
+        Weights to start from. "identity", for "linear" on features as they are, adapts what one model, such as CLAP,
+        embeds in one space: before any training scores are those of :class:`ZeroShotNearest` times the scale, and a few
+        epochs at a low rate keep it near.
     token_grid : tuple of (int, int) or None, default=None
         Height and width of the map that the segments form for "cscm", row by row, where they are the tokens of an audio
         transformer; their product is the number of segments. None takes one row.
@@ -137,6 +141,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         **MultilabelZeroShotClassifier._parameter_constraints,
         **EpochTraining._parameter_constraints,
         "head": [StrOptions({"cscm", "mlp", "linear"})],
+        "init": [StrOptions({"random", "identity"})],
         "token_grid": ["array-like", None],
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -151,6 +156,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         text_encoder=None,
         *,
         head="cscm",
+        init="random",
         token_grid=None,
         hidden_size=512,
         dropout=0.5,
@@ -179,6 +185,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     ):
         self.text_encoder = text_encoder
         self.head = head
+        self.init = init
         self.token_grid = token_grid
         self.hidden_size = hidden_size
         self.dropout = dropout
@@ -213,6 +220,11 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     def _check_settings(self):
         if self.batch_size < 2:
             raise ValueError(f"batch_size={self.batch_size}; a clip alone has nothing to be told from: pass 2 or more.")
+        if self.init == "identity" and (self.head != "linear" or self.standardize):
+            raise ValueError(
+                f"init='identity' leaves the clips where they are, which head={self.head!r} with standardize="
+                f"{self.standardize} cannot; pass head='linear' and standardize=False, or init='random'."
+            )
         grid = self.token_grid
         if grid is None:
             return
@@ -227,6 +239,8 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         self._check_thresholds()
         grid = None if self.token_grid is None else tuple(map(int, self.token_grid))
         inputs, vectors = _tokens(segments, grid), self._label_vectors(targets.seen)
+        if self.init == "identity":
+            check_one_space(segments.values.shape[-1], vectors.shape[1])
         shift, scale = segments.moments() if self.standardize and not going_on else (None, None)
         self._train_net(
             ContrastiveModule,
@@ -242,6 +256,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
                 "module__head": self.head,
                 "module__hidden_size": self.hidden_size,
                 "module__dropout": self.dropout,
+                "module__identity": self.init == "identity",
                 "module__token_grid": grid,
                 "module__logit_scale": None if self.logit_scale == "learned" else float(self.logit_scale),
                 "module__shift": shift,

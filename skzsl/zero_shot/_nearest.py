@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._compat import fit_context
 from .._fitting import all_or_nothing
 from .._segments import check_segments
+from ..base import check_one_space
 from ..text._label_vectors import LabelVectors
 from ._cosine import CosineClassifier
 
@@ -106,12 +107,7 @@ class ZeroShotNearest(CosineClassifier):
     def _text_vectors(self, texts):
         known = self._vectors if hasattr(self, "text_encoder_") else LabelVectors(self.text_encoder, texts)
         vectors = known.of(texts)
-        if vectors.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {self.n_features_in_} features and text_encoder gives vectors of {vectors.shape[1]} numbers, "
-                "which is not one space; pass the text side of the model that made X, or train a map from X to the "
-                "text vectors with ZeroShotRidge or ZeroShotBilinear."
-            )
+        check_one_space(self.n_features_in_, vectors.shape[1])
         return vectors
 
     def _clip_vectors(self, segments):
