@@ -6,8 +6,9 @@ from numbers import Real
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_consistent_length, check_random_state, check_scalar
 
+from .._compat import num_samples
 from .._indicators import is_indicator
 from .._labels import label_array
 from ._splitters import base_splitter
@@ -54,8 +55,9 @@ class GeneralizedSplit(BaseCrossValidator):
             Clips; only their number matters.
         y : array of shape (n,), or DataFrame or array of shape (n, L)
             The label of each clip, or which labels it has.
-        groups : array or None
-            Passed to ``splitter``.
+        groups : array of shape (n,) or None
+            Recording that each clip was cut from: the clips of one stay together, so that a share is met as nearly as
+            whole recordings can, and at least one is tested. Passed to ``splitter`` too.
 
         Yields
         ------
@@ -65,13 +67,15 @@ class GeneralizedSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If a label has a single training clip, which cannot be on both sides.
+            If a label has a single training clip or recording, which cannot be on both sides.
         """
         check_scalar(self.seen_size, "seen_size", Real, min_val=0, max_val=1, include_boundaries="neither")
         rng = check_random_state(self.random_state)
         labels = None if is_indicator(y) else label_array(y, "y")
+        recordings = np.arange(num_samples(X)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        check_consistent_length(X, recordings)
         for train, test in base_splitter(self.splitter, self.random_state).split(X, y, groups):
-            joins = self._share(None if labels is None else labels[train], len(train), rng)
+            joins = self._share(None if labels is None else labels[train], recordings[train], rng)
             yield train[~joins], np.sort(np.r_[test, train[joins]])
 
     def get_n_splits(self, X=None, y=None, groups=None):
@@ -92,16 +96,25 @@ class GeneralizedSplit(BaseCrossValidator):
         """
         return base_splitter(self.splitter, self.random_state).get_n_splits(X, y, groups)
 
-    def _share(self, labels, n_clips, rng):
+    def _share(self, labels, recordings, rng):
         """Which clips leave training."""
-        joins = np.zeros(n_clips, dtype=bool)
-        parts = [np.arange(n_clips)]
+        parts = {"y": np.arange(len(recordings))}
         if labels is not None:
-            parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-        for rows in parts:
-            if len(rows) < 2:
-                name = "y" if labels is None else f"label {labels[rows[0]].item()!r}"
-                raise ValueError(f"{name} has {len(rows)} training clip; two are needed to train on one and test one.")
-            n_joining = min(max(1, round(self.seen_size * len(rows))), len(rows) - 1)
-            joins[rng.permutation(rows)[:n_joining]] = True
+            parts = {f"label {label.item()!r}": np.flatnonzero(labels == label) for label in np.unique(labels)}
+        leaving = []
+        for name, rows in parts.items():
+            own, sizes = np.unique(recordings[rows], return_counts=True)
+            if len(own) < 2:
+                what = "clip" if len(rows) < 2 else "recording"
+                raise ValueError(f"{name} has {len(own)} training {what}; two are needed to train on one and test one.")
+            order = rng.permutation(len(own))
+            n_joining = np.searchsorted(np.cumsum(sizes[order]), round(self.seen_size * len(rows)), side="right")
+            leaving.append(own[order[: min(max(1, n_joining), len(own) - 1)]])
+        joins = np.isin(recordings, np.concatenate(leaving))
+        for name, rows in parts.items():
+            if joins[rows].all():
+                raise ValueError(
+                    f"All recordings of {name} hold other labels too and are tested for these; lower seen_size="
+                    f"{self.seen_size}, or leave groups out."
+                )
         return joins

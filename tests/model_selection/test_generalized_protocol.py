@@ -45,6 +45,32 @@ def test_several_labels_a_clip():
     assert len(test) == 15
 
 
+def test_recordings_stay_on_one_side(rng):
+    y = np.repeat(["a", "b", "c", "d"], 30)
+    recordings = np.char.add(y, (np.arange(120) // 3).astype(str))
+    folds = GeneralizedSplit(ClassDisjointKFold(2, random_state=0), seen_size=0.3, random_state=0)
+    for train, test in folds.split(y, y, recordings):
+        assert not set(recordings[train]) & set(recordings[test])
+        for label in np.unique(y[train]):
+            assert np.sum(y[test] == label) == 9
+    apart, alone = list(folds.split(y, y, np.arange(120))), list(folds.split(y, y))
+    for one, other in zip(apart, alone, strict=True):
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_recordings_that_leave_nothing_to_train_on_are_refused():
+    y = np.repeat(["a", "b", "c", "d"], 4)
+    folds = GeneralizedSplit(ClassDisjointKFold(2, random_state=0), random_state=0)
+    with pytest.raises(ValueError, match="has 1 training recording; two are needed"):
+        list(folds.split(y, y, y))
+    shared = np.array(list("pqpq" * 4))
+    folds = GeneralizedSplit(LeaveOneCategoryOut({"a": 1, "b": 1, "c": 1, "d": 2}), random_state=0)
+    with pytest.raises(ValueError, match="hold other labels too and are tested for these"):
+        list(folds.split(y, y, shared))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        list(folds.split(y, y, shared[:5]))
+
+
 def test_bad_settings_are_refused():
     with pytest.raises(ValueError, match="seen_size"):
         next(GeneralizedSplit(seen_size=0.0).split(Y, Y))
