@@ -114,19 +114,18 @@ def joined_names(synonyms):
     return {label: esc50_recipe.AddWords(synonyms)([label])[0] for label in synonyms}
 
 
-def unseen_fold(splitter, X, y, groups, test):
+def unseen_fold(splitter, X, y, groups, test, recordings=None):
     """The rows of the fold whose unseen labels are those of the group ``test``."""
-    return next(
-        (train, rest) for train, rest in splitter.split(X, y) if test not in {groups[label] for label in y[train]}
-    )
+    folds = splitter.split(X, y, recordings)
+    return next((train, rest) for train, rest in folds if test not in {groups[label] for label in y[train]})
 
 
-def measure(estimator, grid, X, y, groups, test):
+def measure(estimator, grid, X, y, recordings, groups, test):
     """Search without the test labels; score them among themselves, then together with the seen ones."""
     settle()
     inner = LeaveOneCategoryOut(groups)
     general = GeneralizedSplit(inner, seen_size=0.2, random_state=0)
-    train, mixed = unseen_fold(general, X, y, groups, test)
+    train, mixed = unseen_fold(general, X, y, groups, test, recordings)
     start = time.perf_counter()
     search = GridSearchCV(
         estimator, grid, cv=inner, scoring=get_scorer("zsl_accuracy"), refit=False, error_score="raise"
@@ -145,7 +144,7 @@ def measure(estimator, grid, X, y, groups, test):
     found["predict_s"] = time.perf_counter() - start
     found["zsl"] = per_label_accuracy(y[rest], predicted)
 
-    penalty = choose_penalty(model, X[train], y[train], general)
+    penalty = choose_penalty(model, X[train], y[train], recordings[train], general)
     fitted = clone(model).set_params(model__seen_penalty=penalty).fit(X[train], y[train])
     found["gzsl"] = [float(get_scorer(f"gzsl_{name}")(fitted, X[mixed], y[mixed])) for name in GENERALIZED]
     chosen = {name: brief(value) for name, value in search.best_params_.items()}
@@ -158,10 +157,10 @@ def brief(value):
     return text if len(text) < 100 else f"{text[:60]} ... {text[-40:]}"
 
 
-def choose_penalty(model, X, y, general):
+def choose_penalty(model, X, y, recordings, general):
     """The penalty on seen labels with the best mean H over folds whose unseen labels are training labels."""
     curves = []
-    for train, test in general.split(X, y):
+    for train, test in general.split(X, y, recordings):
         fitted = clone(model).fit(X[train], y[train])
         view = with_labels(fitted, np.unique(y))
         curves.append(seen_unseen_curve(y[test], view.decision_function(X[test]), view.classes_, np.unique(y[train])))
@@ -193,11 +192,11 @@ def without_training(scores, source_labels, y, synonyms):
     return found
 
 
-def zero_rule(y, groups):
+def zero_rule(y, recordings, groups):
     """What the most frequent label scores, an oracle fitted on the test clips of each fold: ZSL, S, U."""
     found, X = [], np.zeros((len(y), 1))
     general = GeneralizedSplit(LeaveOneCategoryOut(groups), seen_size=0.2, random_state=0)
-    for train, mixed in general.split(X, y):
+    for train, mixed in general.split(X, y, recordings):
         unseen = mixed[~np.isin(y[mixed], y[train])]
         alone = ZeroRuleClassifier().fit(X[unseen], y[unseen]).predict(X[unseen])
         both = ZeroRuleClassifier().fit(X[mixed], y[mixed]).predict(X[mixed])
@@ -223,7 +222,17 @@ def esc50_calls(esc50, scores, source_labels, memory):
         code = f"{fingerprint(*general, metrics.seen_unseen_curve, *also)}-{what}"
         for key, groups in partitions.items():
             for test in sorted(set(groups.values())):
-                calls[f"{key}, {name}, fold {test}"] = (code, measure, estimator, grid, X, esc50.y, groups, test)
+                calls[f"{key}, {name}, fold {test}"] = (
+                    code,
+                    measure,
+                    estimator,
+                    grid,
+                    X,
+                    esc50.y,
+                    esc50.recordings,
+                    groups,
+                    test,
+                )
     code = fingerprint(esc50_recipe, clips, supervised)
     calls["supervised, 50 labels"] = (code, supervised, pooled, esc50.y, esc50.fold)
     for key, groups in partitions.items():
@@ -242,12 +251,12 @@ def spread(values):
     return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
 
 
-def esc50_tables(partitions, names, found, y):
+def esc50_tables(partitions, names, found, esc50):
     """Print a table for each partition, and ConSE without training."""
     header = ["", "ZSL, mean ± sd over folds", "S", "U", "H", "AUSUC", "fit, s", "predict, ms", "search, s"]
     for key, groups in partitions.items():
         folds = sorted(set(groups.values()))
-        zero = zero_rule(y, groups)
+        zero = zero_rule(esc50.y, esc50.recordings, groups)
         h = harmonic_mean(zero[:, 1], zero[:, 2])
         table = [
             ["chance", ".100", ".020", ".020", ".020", *["-"] * 4],
@@ -284,7 +293,7 @@ def main():
                 scores = stored["scores"].astype(np.float32).mean(axis=1)
                 source_labels = stored["score_class_name"].tolist()
             partitions, names, calls = esc50_calls(esc50, scores, source_labels, memory)
-            esc50_tables(partitions, names, measure_all(results, calls), esc50.y)
+            esc50_tables(partitions, names, measure_all(results, calls), esc50)
         if arguments.only != "esc50":
             compare_audioset.tables(measure_all(results, compare_audioset.calls(arguments.data, memory)))
 

@@ -20,6 +20,7 @@ def esc50(data):
 def test_esc50_is_as_published(esc50):
     assert esc50.X.shape == (2000, 9, 1024)
     assert esc50.X.min() >= 0
+    assert len(np.unique(esc50.recordings)) == 1524
     labels, counts = np.unique(esc50.y, return_counts=True)
     assert set(counts) == {40}
     assert set(labels) == set(esc50.categories) == set(esc50.random_folds) == set(esc50.synonyms)

@@ -30,6 +30,8 @@ def load_esc50_embeddings(folder):
             The labels, sorted.
         fold : ndarray of shape (2000,), int
             Official fold, 1 to 5.
+        recordings : ndarray of shape (2000,), int
+            Freesound's number of the recording that each clip was cut from.
         categories : dict
             Category of each label.
         random_folds : dict
@@ -61,12 +63,13 @@ def load_esc50_embeddings(folder):
     labels = json.loads((folder / _FILES[1]).read_text(encoding="utf-8"))
     with np.load(folder / _FILES[0], allow_pickle=False) as stored:
         X = (stored["X_q"].astype(np.float32) - np.float32(stored["X_zero"])) * stored["X_scale"]
-        codes, fold = stored["y"], stored["fold"]
+        codes, fold, recordings = stored["y"], stored["fold"], stored["freesound_id"]
     return Bunch(
         X=X,
         y=np.array([label["text"] for label in labels])[codes],
         labels=sorted(label["text"] for label in labels),
         fold=fold,
+        recordings=recordings,
         categories={label["text"]: label["category"] for label in labels},
         random_folds={label["text"]: label["zsl_random_fold"] for label in labels},
         synonyms={label["text"]: label["added_words"] for label in labels},

@@ -57,7 +57,8 @@ class GeneralizedSplit(BaseCrossValidator):
             The label of each clip, or which labels it has.
         groups : array of shape (n,) or None
             Recording that each clip was cut from: the clips of one stay together, so that a share is met as nearly as
-            whole recordings can, and at least one is tested. Passed to ``splitter`` too.
+            whole recordings can, and at least one is tested. Clips of unseen labels stay where they are. Passed to
+            ``splitter`` too.
 
         Yields
         ------
