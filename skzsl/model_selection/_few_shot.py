@@ -9,7 +9,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state, check_scalar
 
 from .._labels import label_array
-from ._splitters import base_splitter
+from ._splitters import base_splitter, recording_numbers
 
 
 class FewShotKFold(BaseCrossValidator):
@@ -43,6 +43,8 @@ class FewShotKFold(BaseCrossValidator):
     (array([0, 3, 4]), array([1, 2]))
     """
 
+    __metadata_request__split = {"groups": True}
+
     def __init__(self, splitter=None, *, shots=5, shuffle=True, random_state=None):
         self.splitter = splitter
         self.shots = shots
@@ -58,15 +60,23 @@ class FewShotKFold(BaseCrossValidator):
             Clips; only their number matters.
         y : array of shape (n,)
             The label of each clip.
-        groups : array or None
-            Passed to ``splitter``.
+        groups : array of shape (n,) or None
+            Recording that each clip was cut from: clips are dealt recording by recording, and those whose recording
+            trains are not tested. Passed to ``splitter`` too.
 
         Yields
         ------
         train, test : ndarrays of int
             Row indices, sorted.
+
+        Raises
+        ------
+        ValueError
+            If labels have too few clips or recordings for the shots, if ``splitter`` is not class-disjoint, and for bad
+            groups.
         """
         labels = label_array(y, "y")
+        recordings = recording_numbers(groups, len(labels))
         rng, n_groups = check_random_state(self.random_state), self._n_groups(labels)
         base = base_splitter(self.splitter, self.random_state)
         for train, test in base.split(X, y, groups):
@@ -75,10 +85,17 @@ class FewShotKFold(BaseCrossValidator):
                     f"{base!r} has clips of one label in training and test; shots are dealt from labels "
                     "without a training clip: pass a class-disjoint splitter."
                 )
-            groups_of = _deal(labels[test], self.shots, rng if self.shuffle else None)
+            groups_of = _deal(labels[test], recordings[test], self.shots, rng if self.shuffle else None)
             for group in range(n_groups):
-                joins = groups_of == group
-                yield np.sort(np.r_[train, test[joins]]), test[~joins]
+                known = np.sort(np.r_[train, test[groups_of == group]])
+                new = test[~np.isin(recordings[test], recordings[known])]
+                lost = np.setdiff1d(labels[test], labels[new])
+                if len(lost):
+                    raise ValueError(
+                        f"All clips of label {lost[0].item()!r} come from recordings that train; lower shots="
+                        f"{self.shots}, or leave groups out."
+                    )
+                yield known, new
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Count the folds.
@@ -112,11 +129,12 @@ class FewShotKFold(BaseCrossValidator):
         return int(counts.min() // self.shots)
 
 
-def _deal(labels, shots, rng):
-    """Group of each clip: ``shots`` clips of every label in group 0, as many in group 1, and so on."""
+def _deal(labels, recordings, shots, rng):
+    """Group of each clip: ``shots`` clips of every label in group 0, as many in group 1, recording by recording."""
     groups = np.empty(len(labels), dtype=int)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        rows = rows if rng is None else rng.permutation(rows)
-        groups[rows] = np.arange(len(rows)) // shots
+        own, recording = np.unique(recordings[rows], return_inverse=True)
+        place = np.arange(len(own)) if rng is None else np.argsort(rng.permutation(len(own)))
+        groups[rows[np.argsort(place[recording], kind="stable")]] = np.arange(len(rows)) // shots
     return groups

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_consistent_length, check_random_state, check_scalar
+from sklearn.utils import check_random_state
 
 from .._compat import num_samples
 from .._indicators import is_indicator
 from .._labels import label_array
-from ._splitters import base_splitter
+from ._splitters import base_splitter, recording_numbers
 
 
 class GeneralizedSplit(BaseCrossValidator):
@@ -41,6 +39,8 @@ class GeneralizedSplit(BaseCrossValidator):
     (array([2]), array([0, 1, 3]))
     """
 
+    __metadata_request__split = {"groups": True}
+
     def __init__(self, splitter=None, *, seen_size=0.2, random_state=None):
         self.splitter = splitter
         self.seen_size = seen_size
@@ -56,8 +56,8 @@ class GeneralizedSplit(BaseCrossValidator):
         y : array of shape (n,), or DataFrame or array of shape (n, L)
             The label of each clip, or which labels it has.
         groups : array of shape (n,) or None
-            Recording that each clip was cut from: the clips of one stay together, so that a share is met as nearly as
-            whole recordings can, and at least one is tested. Clips of unseen labels stay where they are. Passed to
+            Recording that each clip was cut from. Clips of a seen label whose recording has clips of an unseen one are
+            left out, and the others of one recording stay together, so that none is on both sides. Passed to
             ``splitter`` too.
 
         Yields
@@ -68,14 +68,20 @@ class GeneralizedSplit(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If a label has a single training clip or recording, which cannot be on both sides.
+            If a label has a single training clip or recording, which cannot be on both sides, and for bad groups.
         """
-        check_scalar(self.seen_size, "seen_size", Real, min_val=0, max_val=1, include_boundaries="neither")
+        if not (isinstance(self.seen_size, float) and 0 < self.seen_size < 1):
+            raise ValueError(f"seen_size={self.seen_size!r}; pass a share between 0 and 1.")
         rng = check_random_state(self.random_state)
         labels = None if is_indicator(y) else label_array(y, "y")
-        recordings = np.arange(num_samples(X)) if groups is None else np.unique(groups, return_inverse=True)[1]
-        check_consistent_length(X, recordings)
+        recordings = recording_numbers(groups, num_samples(y))
         for train, test in base_splitter(self.splitter, self.random_state).split(X, y, groups):
+            apart = train[~np.isin(recordings[train], recordings[test])]
+            if labels is not None and len(lost := np.setdiff1d(labels[train], labels[apart])):
+                raise ValueError(
+                    f"All clips of label {lost[0].item()!r} come from recordings of unseen labels; leave groups out."
+                )
+            train = apart
             joins = self._share(None if labels is None else labels[train], recordings[train], rng)
             yield train[~joins], np.sort(np.r_[test, train[joins]])
 
@@ -102,16 +108,18 @@ class GeneralizedSplit(BaseCrossValidator):
         parts = {"y": np.arange(len(recordings))}
         if labels is not None:
             parts = {f"label {label.item()!r}": np.flatnonzero(labels == label) for label in np.unique(labels)}
-        leaving = []
+        leaving: list[int] = []
         for name, rows in parts.items():
             own, sizes = np.unique(recordings[rows], return_counts=True)
             if len(own) < 2:
                 what = "clip" if len(rows) < 2 else "recording"
-                raise ValueError(f"{name} has {len(own)} training {what}; two are needed to train on one and test one.")
+                raise ValueError(
+                    f"{name} has {len(own)} training {what}; two are needed to train on one and test one. Leave it out "
+                    "or add clips."
+                )
             order = rng.permutation(len(own))
-            n_joining = np.searchsorted(np.cumsum(sizes[order]), round(self.seen_size * len(rows)), side="right")
-            leaving.append(own[order[: min(max(1, n_joining), len(own) - 1)]])
-        joins = np.isin(recordings, np.concatenate(leaving))
+            leaving.extend(own[_fill(order, sizes, self.seen_size * len(rows))])
+        joins = np.isin(recordings, leaving)
         for name, rows in parts.items():
             if joins[rows].all():
                 raise ValueError(
@@ -119,3 +127,14 @@ class GeneralizedSplit(BaseCrossValidator):
                     f"{self.seen_size}, or leave groups out."
                 )
         return joins
+
+
+def _fill(order, sizes, share):
+    """Those of ``order`` that fit into a share one after the other, but neither none nor all."""
+    taken: list[int] = []
+    room = max(1, round(share))
+    for item in order[:-1]:
+        if sizes[item] <= room:
+            taken.append(item)
+            room -= sizes[item]
+    return taken or [order[np.argmin(sizes[order])]]

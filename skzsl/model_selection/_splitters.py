@@ -245,3 +245,17 @@ def base_splitter(splitter, random_state):
     if splitter is not None and not hasattr(splitter, "split"):
         raise ValueError(f"splitter={splitter!r} cannot split; pass one such as ClassDisjointKFold(5).")
     return ClassDisjointKFold(random_state=random_state) if splitter is None else splitter
+
+
+def recording_numbers(groups, n_clips):
+    """A number for the recording of each clip (n,); without groups every clip is one of its own."""
+    if groups is None:
+        return np.arange(n_clips)
+    names = np.asarray(groups, dtype=object)
+    if names.shape != (n_clips,):
+        raise ValueError(f"groups of shape {names.shape} must name the recording of each of {n_clips} clips.")
+    for clip, name in enumerate(names.tolist()):
+        if name is None or name != name:
+            raise ValueError(f"groups holds {name} for clip {clip}; give clips of unknown recordings a name each.")
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names.tolist()))}
+    return np.array([numbers[name] for name in names.tolist()])

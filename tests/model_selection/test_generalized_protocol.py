@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skzsl import ZeroShotBilinear, indicator_frame
@@ -63,17 +64,56 @@ def test_recordings_that_leave_nothing_to_train_on_are_refused():
     folds = GeneralizedSplit(ClassDisjointKFold(2, random_state=0), random_state=0)
     with pytest.raises(ValueError, match="has 1 training recording; two are needed"):
         list(folds.split(y, y, y))
-    shared = np.array(list("pqpq" * 4))
+    shared = np.array(list("pqpq" * 3 + "rrss"))
     folds = GeneralizedSplit(LeaveOneCategoryOut({"a": 1, "b": 1, "c": 1, "d": 2}), random_state=0)
     with pytest.raises(ValueError, match="hold other labels too and are tested for these"):
         list(folds.split(y, y, shared))
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match=r"groups of shape \(5,\) must name the recording of each of 16 clips"):
         list(folds.split(y, y, shared[:5]))
+    for missing in (None, np.nan):
+        with pytest.raises(ValueError, match=f"groups holds {missing} for clip 3"):
+            list(folds.split(y, y, ["p", "q", "p", missing, *"q" * 12]))
+
+
+def test_recordings_that_hold_seen_and_unseen_labels_are_on_one_side():
+    y, clips = np.repeat(["a", "b", "c", "d"], 100), np.arange(400)
+    folds = GeneralizedSplit(LeaveOneCategoryOut({"a": 1, "b": 1, "c": 1, "d": 2}), random_state=0)
+    recordings = np.where((y == "d") & (clips % 2 == 0), clips % 60, clips)
+    for train, test in folds.split(y, y, recordings):
+        assert not set(recordings[train]) & set(recordings[test])
+        assert set(y[test]) == set("abcd")
+        assert {"d"} in (set(y[train]), set(y) - set(y[train]))
+        assert len(train) + len(test) < 400
+    with pytest.raises(ValueError, match="All clips of label 'd' come from recordings of unseen labels"):
+        list(folds.split(y, y, clips % 300))
+
+
+def test_large_recordings_leave_room_for_small_ones():
+    y = np.repeat(["a", "b"], 100)
+    recordings = np.where(np.arange(200) % 100 < 50, np.char.add(y, " big"), np.char.add(y, np.arange(200).astype(str)))
+    for seed in range(20):
+        folds = GeneralizedSplit(LeaveOneCategoryOut({"a": 1, "b": 2}), seen_size=0.2, random_state=seed)
+        for train, test in folds.split(y, y, recordings):
+            assert len(test) == 120
+            assert len(train) == 80
+
+
+def test_groups_are_routed(word_sounds):
+    X, y = word_sounds
+    groups = np.arange(len(y)) // 2
+    model, folds = ZeroShotBilinear(HashingEncoder(), random_state=0), GeneralizedSplit(random_state=0)
+    scoring = get_scorer("gzsl_ausuc")
+    plain = cross_validate(model, X, y, groups=groups, cv=folds, scoring=scoring)
+    with config_context(enable_metadata_routing=True):
+        routed = cross_validate(model, X, y, params={"groups": groups}, cv=folds, scoring=scoring)
+    np.testing.assert_array_equal(plain["test_score"], routed["test_score"])
 
 
 def test_bad_settings_are_refused():
     with pytest.raises(ValueError, match="seen_size"):
         next(GeneralizedSplit(seen_size=0.0).split(Y, Y))
+    with pytest.raises(ValueError, match="seen_size=nan"):
+        next(GeneralizedSplit(seen_size=np.nan).split(None, Y))
     with pytest.raises(ValueError, match="cannot split"):
         next(GeneralizedSplit(5).split(Y, Y))
     y = ["dog", "dog", "rain", "rain", "once"]

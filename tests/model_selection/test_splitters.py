@@ -177,3 +177,18 @@ def test_impossible_folds_are_named(splitter, message, y):
 def test_counting_without_labels_is_refused(splitter):
     with pytest.raises(ValueError, match="pass y"):
         splitter.get_n_splits()
+
+
+def test_recordings_of_shots_are_not_tested():
+    y, recordings = np.repeat(list("abcdef"), 20), np.arange(120) // 4
+    folds = FewShotKFold(ClassDisjointKFold(3, random_state=0), shots=5, random_state=0)
+    for train, test in folds.split(y, y):
+        assert set(recordings[train]) & set(recordings[test])
+    for train, test in folds.split(None, y, recordings):
+        assert not set(recordings[train]) & set(recordings[test])
+        assert [np.sum(y[train] == label) for label in np.unique(y[test])] == [5, 5]
+        assert [np.sum(y[test] == label) for label in np.unique(y[test])] == [12, 12]
+    for one, other in zip(folds.split(y, y), folds.split(y, y, np.arange(120)), strict=True):
+        np.testing.assert_array_equal(one[1], other[1])
+    with pytest.raises(ValueError, match="come from recordings that train"):
+        next(folds.split(y, y, y))
