@@ -29,6 +29,7 @@ __all__ = [
     "ZeroShotClassifier",
     "bilinear_scores",
     "check_one_space",
+    "check_text_side",
     "final_estimator",
     "with_labels",
 ]
@@ -180,6 +181,15 @@ class MultilabelZeroShotClassifier(ZeroShotClassifier):
     @property
     def _post_fit(self):
         return (*super()._post_fit, "threshold")
+
+
+def check_text_side(text_encoder) -> None:
+    """Refuse the default encoder where clips and label vectors are taken to lie in one space."""
+    if text_encoder is None:
+        raise ValueError(
+            "text_encoder=None; pass the text side of the model that made X, such as "
+            "ClapTextEncoder('laion/clap-htsat-unfused'): the vectors of no other encoder lie in the space of X."
+        )
 
 
 def check_one_space(n_features: int, n_dims: int) -> None:

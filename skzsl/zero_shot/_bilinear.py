@@ -6,7 +6,7 @@ import numpy as np
 
 from .._compat import StrOptions
 from .._training import EpochTraining
-from ..base import ZeroShotClassifier, bilinear_scores, check_one_space
+from ..base import ZeroShotClassifier, bilinear_scores, check_one_space, check_text_side
 
 
 class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
@@ -162,6 +162,8 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         self.verbose = verbose
 
     def _check_settings(self):
+        if self.init == "identity":
+            check_text_side(self.text_encoder)
         for name in ("callbacks", "validation_fraction", "weight_decay"):
             if self.solver == "online" and getattr(self, name):
                 raise ValueError(f"{name}={getattr(self, name)!r} has no effect on solver='online'; use 'minibatch'.")

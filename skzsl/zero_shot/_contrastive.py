@@ -8,7 +8,7 @@ import numpy as np
 
 from .._compat import Interval, StrOptions
 from .._training import EpochTraining
-from ..base import MultilabelZeroShotClassifier, check_one_space
+from ..base import MultilabelZeroShotClassifier, check_one_space, check_text_side
 
 
 class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
@@ -225,6 +225,8 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
                 f"init='identity' leaves the clips where they are, which head={self.head!r} with standardize="
                 f"{self.standardize} cannot; pass head='linear' and standardize=False, or init='random'."
             )
+        if self.init == "identity":
+            check_text_side(self.text_encoder)
         grid = self.token_grid
         if grid is None:
             return

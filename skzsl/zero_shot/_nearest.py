@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._compat import fit_context
 from .._fitting import all_or_nothing
 from .._segments import check_segments
-from ..base import check_one_space
+from ..base import check_one_space, check_text_side
 from ..text._label_vectors import LabelVectors
 from ._cosine import CosineClassifier
 
@@ -90,11 +90,7 @@ class ZeroShotNearest(CosineClassifier):
             Without a text encoder, for bad X or y, and for text vectors that are zero or do not have as many numbers as
             X has features.
         """
-        if self.text_encoder is None:
-            raise ValueError(
-                "text_encoder=None; pass the text side of the model that made X, such as "
-                "ClapTextEncoder('laion/clap-htsat-unfused'): the vectors of no other encoder lie in the space of X."
-            )
+        check_text_side(self.text_encoder)
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=True)
             if hasattr(self, "text_encoder_"):

@@ -68,6 +68,12 @@ def test_other_sizes_are_refused_before_training(bent_space, name):
         clone(MODELS[name]).fit(X[:, :40], y)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_default_encoder_is_refused(bent_space, name):
+    with pytest.raises(ValueError, match="text_encoder=None; pass the text side of the model that made X"):
+        clone(MODELS[name]).set_params(text_encoder=None).fit(*bent_space)
+
+
 @pytest.mark.parametrize("settings", [{"head": "mlp"}, {"head": "cscm"}, {"standardize": True}])
 def test_heads_that_move_the_clips_cannot_start_there(bent_space, settings):
     with pytest.raises(ValueError, match="init='identity' leaves the clips where they are"):
