@@ -28,7 +28,7 @@ RECIPES = {
     "1-A": {"hidden_size": 800, "dropout": 0.6, "max_epochs": 15},
     "2-A": {"hidden_size": 1200, "dropout": 0.6, "max_epochs": 20},
     "2-A-1-A": {**PLAIN, **DECAY},
-    "1-A-1-A-1-A": {**PLAIN, **DECAY},
+    "1-A-1-A-1-A": {**PLAIN, **DECAY, "max_epochs": 30},
 }
 LOCAL = {"n_conv_layers": 1, "hidden_size": 1600, "dropout": 0.5, "window": 3, "n_windows": 5, "suppress": True}
 LOCAL_TRAINING = {"lr": 0.003, "max_epochs": 12, "batch_size": 512, "averaged_epochs": 2, "weight_decay": 1.0}
@@ -48,10 +48,8 @@ def global_local(global_net=None, **changes):
 SEARCH = {
     "2-A-1-A, no weight decay, 15 epochs": attention("2-A-1-A", **PLAIN),
     "2-A-1-A, weight decay 1, 20 epochs": attention("2-A-1-A"),
-    "global-local over 1-A-1-A-1-A, local convolution, 1600 wide, dropout .5, weight decay 1": global_local(
-        attention("1-A-1-A-1-A")
-    ),
-    "... the whole clip as the window": global_local(attention("1-A-1-A-1-A"), window=10),
+    "global-local over 1-A-1-A-1-A, 20 epochs": global_local(attention("1-A-1-A-1-A", max_epochs=20)),
+    "global-local over 1-A-1-A-1-A, 30 epochs": global_local(attention("1-A-1-A-1-A")),
 }
 HEADLINES = {
     "mean pooling (1-mean)": attention("1-mean"),
