@@ -24,19 +24,23 @@ def all_or_nothing(estimator):
         raise
 
 
-def fit_remembered(estimator, X, y, post_fit):
+def fit_remembered(estimator, X, y, post_fit, **others):
     """Fit through ``estimator.memory``, whatever the parameters ``post_fit`` are set to.
 
-    A training with the same data and other parameters is looked up instead of repeated.
+    A training with the same data, ``others`` of ``fit`` and other parameters is looked up instead of repeated.
     """
+    arguments = {"X": X, "y": y, **others}
     defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
     # Hashed here, since joblib would hash more slowly and keep what is printed of tables of vectors.
-    key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), X, y), hash_name="sha1")
-    remembered = check_memory(estimator.memory).cache(_fitted_attributes, ignore=["estimator", "X", "y"])
-    attributes = remembered(key, plain, X, y)
-    vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
-    vars(estimator).update(attributes)
+    key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), arguments), hash_name="sha1")
+    remembered = check_memory(estimator.memory).cache(_fitted_attributes, ignore=["estimator", "arguments"])
+    attributes = remembered(key, plain, arguments)
+    with all_or_nothing(estimator):
+        vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
+        vars(estimator).update(attributes)
+        if estimator._multilabel:
+            estimator._check_thresholds()  # the training had the default
     return estimator
 
 
@@ -48,6 +52,6 @@ def _parameters(estimator):
     }
 
 
-def _fitted_attributes(key, estimator, X, y):
+def _fitted_attributes(key, estimator, arguments):
     parameters = estimator.get_params(deep=False)
-    return {name: value for name, value in vars(estimator.fit(X, y)).items() if name not in parameters}
+    return {name: value for name, value in vars(estimator.fit(**arguments)).items() if name not in parameters}

@@ -16,6 +16,8 @@ from ..base import MultilabelZeroShotClassifier, bilinear_scores
 class RidgeMap(MultilabelZeroShotClassifier):
     """Base of the models whose map between clips and label vectors is the closed form of ESZSL."""
 
+    _regularisers = ("alpha_audio", "alpha_text")  # parameters that set them
+
     coef_: np.ndarray
     n_samples_seen_: int
 
@@ -31,11 +33,11 @@ class RidgeMap(MultilabelZeroShotClassifier):
             return Segments(validate_data(self, X, reset=reset, ensure_all_finite=False))
         return check_segments(self, X, reset=reset)
 
-    def _sum_up(self, X, segments, targets, rows=None):
-        """Sums over clips that the map depends on."""
+    def _sum_up(self, X, segments, targets, rows=None, *, alpha_audio=None):
+        """Sums over clips that the map depends on, in float64 unless they serve ``alpha_audio`` alone."""
         from ..solvers._ridge import clip_sums
 
-        sums = clip_sums(segments, targets.codes, len(targets.seen), rows)
+        sums = clip_sums(segments, targets.codes, len(targets.seen), rows, alpha_audio=alpha_audio)
         if not sums.finite:
             check_segments(self, X)  # names NaN and infinity
             raise ValueError("The squares of the clips overflow float64; scale X, for example with Normalizer.")
@@ -50,9 +52,10 @@ class RidgeMap(MultilabelZeroShotClassifier):
         except np.linalg.LinAlgError:
             coef = None
         if coef is None or not np.isfinite(coef).all():
+            audio, text = self._regularisers
             raise ValueError(
-                f"alpha_audio={alpha_audio} or alpha_text={alpha_text} is lost in rounding next to the clips or label "
-                "vectors; raise both."
+                f"{alpha_audio} ({audio}) or {alpha_text} ({text}) is lost in rounding next to the clips or label "
+                f"vectors; pass larger numbers as {audio} and {text}."
             )
         self.coef_, self.n_samples_seen_ = coef, sums.n_clips
 
@@ -65,8 +68,8 @@ class ZeroShotRidge(RidgeMap):
 
     A clip with vector x (the mean of its segments) and a label with text vector s are compatible to the degree
     ``x^T W s``. W brings that near 1 for the labels of a clip and near -1 for the other labels of fit:
-    ``W = (X^T X + alpha_audio I)^-1 X^T Y S (S^T S + alpha_text I)^-1``. It is exact, has no random part, and
-    needs one pass over the clips; any label that has a text can then be a candidate.
+    ``W = (X^T X + alpha_audio I)^-1 X^T Y S (S^T S + alpha_text I)^-1``. It has no random part and needs one pass
+    over the clips, or a second one for accuracy (see Notes); any label that has a text can then be a candidate.
 
     Parameters
     ----------
@@ -112,9 +115,14 @@ class ZeroShotRidge(RidgeMap):
 
     Notes
     -----
-    Clips are read once, in blocks. A fitted model keeps sums over them, (d, d) and (labels, d) numbers, or the clips
-    themselves while they are fewer than d, so that ``partial_fit`` can go on. Blocks of clips of up to 32-bit floats
-    are multiplied in float32 and added in float64.
+    Clips are read in blocks. A fitted model keeps sums over them, (d, d) and (labels, d) numbers, or the clips
+    themselves while they are fewer than d, so that ``partial_fit`` can go on.
+
+    ``fit`` multiplies clips of up to 32-bit floats in float32, block by block, for speed. Where ``X^T X + alpha_audio
+    I`` is so badly conditioned that this could change W by more than about a thousandth, as with a large common offset
+    or features that depend on each other, it reads the clips again and multiplies them in float64. ``partial_fit``
+    cannot read clips again and always takes float64, from where ``fit`` left off: before lowering ``alpha_audio``, fit
+    again.
 
     References
     ----------
@@ -192,7 +200,7 @@ class ZeroShotRidge(RidgeMap):
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=True)
             targets = self._fit_labels(y, len(segments))
-            self._sums = self._sum_up(X, segments, targets)
+            self._sums = self._sum_up(X, segments, targets, alpha_audio=self.alpha_audio)
             self._solve(self._sums, self.alpha_audio, self.alpha_text)
         return self
 

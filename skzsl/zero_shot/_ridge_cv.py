@@ -26,7 +26,7 @@ class ZeroShotRidgeCV(RidgeMap):
 
     In every fold the labels of the held-out clips are unseen, as they will be later. The choice and all scores are
     those of a :class:`sklearn.model_selection.GridSearchCV` over ``alpha_audio`` and ``alpha_text``, but clips are
-    summed up once for all folds, and all pairs of a fold come from one factorisation of each side.
+    summed up once for all folds, in float64, and all pairs of a fold come from one factorisation of each side.
 
     Parameters
     ----------
@@ -99,6 +99,8 @@ class ZeroShotRidgeCV(RidgeMap):
     21
     """
 
+    _regularisers = ("alphas_audio", "alphas_text")
+
     _parameter_constraints: dict = {
         **RidgeMap._parameter_constraints,
         "alphas_audio": ["array-like"],
@@ -137,7 +139,7 @@ class ZeroShotRidgeCV(RidgeMap):
         return super()._post_fit if self.scoring is None else ()
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y, *, groups=None):
         """Choose the regularisers and learn from all clips with them.
 
         Parameters
@@ -147,6 +149,9 @@ class ZeroShotRidgeCV(RidgeMap):
         y : array of shape (n,) or indicator of shape (n, n_labels)
             The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
             builds it), or an array, whose columns ``label_texts`` names.
+        groups : array of shape (n,) or None, default=None
+            The recording of each clip, or what else keeps clips together, for a ``cv`` whose ``split`` heeds it; the
+            class-disjoint folds of an integer or None do not.
 
         Returns
         -------
@@ -163,12 +168,12 @@ class ZeroShotRidgeCV(RidgeMap):
         pairs = list(itertools.product(_check(self, "alphas_audio"), _check(self, "alphas_text")))
         scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
         if self.memory is not None:
-            return fit_remembered(self, X, y, self._post_fit)
+            return fit_remembered(self, X, y, self._post_fit, groups=groups)
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=True)
             targets = self._fit_labels(y, len(segments))
-            X, y = indexable(X, y)
-            folds = list(self._folds(X, y, targets, unseen=scorer is None))
+            X, y, groups = indexable(X, y, groups)
+            folds = list(self._folds(X, y, groups, targets, unseen=scorer is None))
             all_sums = sums_of_sets(
                 [fold.train for fold in folds], len(segments), partial(self._sum_up, X, segments, targets)
             )
@@ -183,11 +188,13 @@ class ZeroShotRidgeCV(RidgeMap):
             self._solve(next(all_sums), self.alpha_audio_, self.alpha_text_)
         return self
 
-    def _folds(self, X, y, targets, *, unseen):
+    def _folds(self, X, y, groups, targets, *, unseen):
         """Yield the folds, each with a model that knows its training labels."""
         own = self.get_params(deep=False)
         shared = {name: own[name] for name in ZeroShotRidge().get_params() if name in own and name != "memory"}
-        for number, (train, test) in enumerate(self._splitter(y, targets).split(X, y)):
+        clips = np.arange(len(targets.codes))
+        for number, rows in enumerate(self._splitter(y, targets).split(X, y, groups)):
+            train, test = (clips[part] for part in rows)  # arrays, lists or masks
             model = ZeroShotRidge(**shared)
             model._fit_labels(safe_indexing(y, train), len(train))
             labels = _held_out(targets, test, model.seen_classes_)

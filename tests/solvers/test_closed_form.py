@@ -83,7 +83,7 @@ def test_sums_equal_the_products(rng, monkeypatch, multilabel, n_labels, density
     np.testing.assert_allclose(sums.gram, clips.T @ clips, atol=1e-12)
     np.testing.assert_allclose(sums.sums, present.T @ clips, atol=1e-12)
     np.testing.assert_allclose(sums.total, clips.sum(axis=0), atol=1e-12)
-    narrow = clip_sums(Segments(clips.astype(np.float32)), codes, n_labels)
+    narrow = clip_sums(Segments(clips.astype(np.float32)), codes, n_labels, alpha_audio=1.0)
     np.testing.assert_allclose(narrow.sums, present.T @ clips, atol=1e-5)
 
 
@@ -123,27 +123,73 @@ def test_rows_choose_clips(rng, n_clips, multilabel):
     np.testing.assert_allclose(ridge_map(chosen, vectors, 1, 1), ridge_map(expected, vectors, 1, 1), atol=1e-12)
 
 
+@pytest.mark.parametrize(("alpha_audio", "tolerance"), [(1.0, 1e-4), (None, 1e-9)], ids=["fast", "float64"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.float16, np.float32, ">f4", ">f8", np.longdouble])
-def test_any_dtype_gives_the_map_of_its_values(rng, dtype):
+def test_any_dtype_gives_the_map_of_its_values(rng, dtype, alpha_audio, tolerance):
     clips = np.round(20 * rng.normal(size=(300, 6)) + 100).clip(0, 255).astype(dtype)
     codes, vectors = rng.integers(0, 4, 300), rng.normal(size=(4, 5))
     expected = normal_equations(clips.astype(np.float64), codes, vectors, 1.0, 1.0)
-    actual = ridge_map(clip_sums(Segments(clips), codes, 4), vectors, 1.0, 1.0)
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    actual = ridge_map(clip_sums(Segments(clips), codes, 4, alpha_audio=alpha_audio), vectors, 1.0, 1.0)
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+@pytest.fixture
+def dtypes(monkeypatch):
+    """In what all clips were summed up so far, once for each time."""
+    taken, summed = [], _ridge._summed
+    monkeypatch.setattr(_ridge, "_summed", lambda *a: (taken.append(np.dtype(a[-1]).name), summed(*a))[1])
+    return taken
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32])
+def test_narrow_clips_that_condition_well_are_read_once_in_float32(rng, dtypes, dtype):
+    clips, codes = rng.integers(0, 5, (300, 6)).astype(dtype), rng.integers(0, 4, 300)
+    clip_sums(Segments(clips), codes, 4, alpha_audio=1.0)
+    assert dtypes == ["float32"]
+
+
+def test_clips_for_which_float32_is_no_help_are_read_once_in_float64(rng, dtypes):
+    clips, codes = rng.normal(size=(300, 6)), rng.integers(0, 4, 300)
+    clip_sums(Segments(clips), codes, 4, alpha_audio=1.0)
+    clip_sums(Segments(clips.astype(np.float32)), codes, 4)
+    assert dtypes == ["float64", "float64"]
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.3, 1.0, 3.0, 5.0, 10.0, 50.0])
+@pytest.mark.parametrize("rank", [8, 32])
+@pytest.mark.parametrize("alpha_audio", [1e-3, 1.0, 1e4])
+def test_float32_clips_give_the_map_of_float64_however_they_condition(rng, rank, offset, alpha_audio):
+    clips = (rng.normal(size=(2000, rank)) @ rng.normal(size=(rank, 32)) + offset).astype(np.float32)
+    codes, vectors = rng.integers(0, 12, 2000), rng.normal(size=(12, 5))
+    wide, fast = (
+        ridge_map(clip_sums(Segments(c), codes, 12, alpha_audio=alpha_audio), vectors, alpha_audio, 1.0)
+        for c in (clips.astype(np.float64), clips)
+    )
+    assert np.linalg.norm(fast - wide) < 1e-3 * np.linalg.norm(wide)
+
+
+@pytest.mark.parametrize(("rank", "offset", "alpha"), [(6, 5e3, 1.0), (3, 0.0, 1e-3), (3, 0.0, 1e-300)])
+def test_float32_clips_that_condition_badly_are_summed_up_again_in_float64(rng, dtypes, rank, offset, alpha):
+    clips = (10 * rng.normal(size=(2000, rank)) @ rng.normal(size=(rank, 6)) + offset).astype(np.float32)
+    codes = rng.integers(0, 4, 2000)
+    again, wide = clip_sums(Segments(clips), codes, 4, alpha_audio=alpha), clip_sums(Segments(clips), codes, 4)
+    assert dtypes == ["float32", "float64", "float64"]
+    np.testing.assert_array_equal(again.gram, wide.gram)
 
 
 def test_float32_blocks_keep_their_accuracy_over_many_clips(rng):
     """The error is that of rounding single blocks and does not add up; features share a large mean, the hard case."""
     clips = (rng.normal(size=(60_000, 16)) + 3).astype(np.float32)
     codes = rng.integers(0, 100, len(clips))
-    narrow, wide = (clip_sums(Segments(c), codes, 100) for c in (clips, clips.astype(np.float64)))
+    narrow, wide = (clip_sums(Segments(c), codes, 100, alpha_audio=1.0) for c in (clips, clips.astype(np.float64)))
+    assert np.abs(narrow.gram - wide.gram).any()
     assert np.abs(narrow.gram / wide.gram - 1).max() < 1e-6
     assert np.abs(narrow.sums / wide.sums - 1).max() < 1e-6
 
 
 def test_clips_whose_squares_overflow_float32_are_summed_in_float64(rng):
     clips = (1e25 * rng.normal(size=(30, 4))).astype(np.float32)
-    sums = clip_sums(Segments(clips), rng.integers(0, 3, 30), 3)
+    sums = clip_sums(Segments(clips), rng.integers(0, 3, 30), 3, alpha_audio=1.0)
     np.testing.assert_allclose(sums.gram, clips.T.astype(np.float64) @ clips.astype(np.float64))
     assert sums.finite
 
@@ -154,9 +200,9 @@ def test_clips_whose_squares_overflow_float32_are_summed_in_float64(rng):
 def test_sums_tell_of_values_that_are_not_finite(rng, value, dtype, n_clips):
     clips = rng.normal(size=(n_clips, 4)).astype(dtype)
     codes = rng.integers(0, 3, n_clips)
-    assert clip_sums(Segments(clips), codes, 3).finite
+    assert clip_sums(Segments(clips), codes, 3, alpha_audio=1.0).finite
     clips[n_clips // 2, 2] = value
-    assert not clip_sums(Segments(clips), codes, 3).finite
+    assert not clip_sums(Segments(clips), codes, 3, alpha_audio=1.0).finite
 
 
 def test_clips_are_the_means_of_their_present_segments(rng):

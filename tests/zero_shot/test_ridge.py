@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from skzsl import ZeroShotRidge
+from skzsl.datasets import make_soundscapes
 from skzsl.model_selection import ClassDisjointKFold, GreedyLabelFolds, ThresholdTuner, zero_shot_scorer
 from skzsl.text import HashingEncoder, SentenceEncoder
 
@@ -133,6 +134,32 @@ def test_streaming_of_several_labels_equals_batch(clips, cuts):
     np.testing.assert_allclose(model.coef_, batch.coef_, rtol=0, atol=1e-8)
 
 
+@pytest.fixture
+def float32_sounds():
+    """Soundscapes, whose features depend on each other so that float32 sums would not do."""
+    sounds = make_soundscapes(6, n_segments=3, random_state=0)
+    return sounds.X.mean(axis=1).astype(np.float32), sounds.y
+
+
+def test_float32_clips_that_condition_badly_give_the_map_of_float64(float32_sounds):
+    X, y = float32_sounds
+    X = np.c_[X, X @ np.ones((X.shape[1], 3), np.float32) + 50]
+    narrow, wide = (make_model(alpha_audio=0.1).fit(clips, y) for clips in (X, X.astype(np.float64)))
+    np.testing.assert_allclose(narrow.coef_, wide.coef_, rtol=0, atol=1e-9 * np.abs(wide.coef_).max())
+
+
+@pytest.mark.parametrize("alpha_audio", [1e-3, 1.0])
+def test_streaming_of_float32_clips_equals_batch(float32_sounds, alpha_audio):
+    X, y = float32_sounds
+    model = make_model(alpha_audio=alpha_audio)
+    for rows in np.array_split(np.random.default_rng(0).permutation(len(X)), 4):
+        model.partial_fit(X[rows], y[rows], classes=np.unique(y))
+    wide = make_model(alpha_audio=alpha_audio).fit(X.astype(np.float64), y)
+    np.testing.assert_allclose(model.coef_, wide.coef_, rtol=0, atol=1e-6 * np.abs(wide.coef_).max())
+    narrow = make_model(alpha_audio=alpha_audio).fit(X, y)
+    np.testing.assert_allclose(model.coef_, narrow.coef_, rtol=0, atol=1e-3 * np.abs(wide.coef_).max())
+
+
 def test_fit_goes_on_with_partial_fit_and_forgets_with_fit(held_out):
     X, y, X_new, y_new = held_out
     model = make_model().fit(X, y)
@@ -169,7 +196,7 @@ def test_failed_calls_leave_the_fitted_model_as_it_was(held_out):
         with pytest.raises(ValueError, match=message):
             model.partial_fit(bad_X, bad_y)
         assert learned() == before
-    with pytest.raises(ValueError, match=r"alpha_audio=1e-300 or alpha_text=1\.0 is lost in rounding"):
+    with pytest.raises(ValueError, match=r"1e-300 \(alpha_audio\) or 1\.0 \(alpha_text\) is lost in rounding"):
         model.set_params(alpha_audio=1e-300).fit(np.ones_like(X), y)
     assert learned() == before
 
@@ -253,6 +280,18 @@ def test_a_memory_trains_once_for_all_parameters_that_act_after_training(clips, 
     assert len(trained) == 1 + 3
     make_model(memory=str(tmp_path), alpha_audio=2.0).fit(X, y)
     assert len(trained) == 5
+
+
+def test_thresholds_of_a_wrong_number_are_refused_with_a_memory_too(clips, tmp_path):
+    X, y = clips
+    model = make_model(memory=str(tmp_path)).fit(X, y)
+    expected = model.predict(X)
+    for fitted in (make_model(memory=str(tmp_path)), model):  # looked up
+        with pytest.raises(ValueError, match=r"threshold has shape \(1,\)"):
+            fitted.set_params(threshold=[0.1]).fit(X, y)
+    np.testing.assert_array_equal(model.set_params(threshold=0.0).predict(X), expected)
+    with pytest.raises(ValueError, match=r"threshold has shape \(1,\)"):
+        make_model(memory=str(tmp_path), threshold=[0.1], alpha_text=3.0).fit(X, y)  # trained
 
 
 def test_class_disjoint_folds_of_several_labels_score(clips):

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from skzsl import ZeroShotRidge, ZeroShotRidgeCV
+from skzsl.datasets import make_soundscapes
 from skzsl.model_selection import ClassDisjointKFold, FewShotKFold, GreedyLabelFolds, get_scorer, zero_shot_scorer
 from skzsl.solvers import _ridge
 from skzsl.text import HashingEncoder
@@ -45,14 +46,14 @@ def clips(noisy, rng):
     return X, pd.DataFrame(values, columns=names).assign(silence=np.uint8(0))
 
 
-def assert_equals_search(model, X, y, cv, scoring, rtol=1e-10, **parameters):
+def assert_equals_search(model, X, y, cv, scoring, atol=1e-8, grid=GRID, groups=None, **parameters):
     search = GridSearchCV(
-        ZeroShotRidge(CentredEncoder(32), **parameters), GRID, cv=cv, scoring=scoring, error_score="raise"
-    ).fit(X, y)
+        ZeroShotRidge(CentredEncoder(32), **parameters), grid, cv=cv, scoring=scoring, error_score="raise"
+    ).fit(X, y, groups=groups)
     scores = [name for name in model.cv_results_ if name.endswith("_score") and not name.startswith("rank")]
     assert len(scores) == model.n_splits_ + 2 == search.n_splits_ + 2
     for name in scores:
-        np.testing.assert_allclose(model.cv_results_[name], search.cv_results_[name], rtol=rtol, atol=1e-12)
+        np.testing.assert_allclose(model.cv_results_[name], search.cv_results_[name], rtol=1e-10, atol=1e-12)
     assert model.cv_results_["params"] == search.cv_results_["params"]
     np.testing.assert_array_equal(model.cv_results_["rank_test_score"], search.cv_results_["rank_test_score"])
     assert model.best_index_ == search.best_index_
@@ -60,8 +61,8 @@ def assert_equals_search(model, X, y, cv, scoring, rtol=1e-10, **parameters):
     assert model.best_score_ == pytest.approx(search.best_score_)
     assert np.ptp(model.cv_results_["mean_test_score"]) > 0
     best = search.best_estimator_
-    np.testing.assert_allclose(model.coef_, best.coef_, rtol=0, atol=1e-8)
-    np.testing.assert_allclose(model.decision_function(X), best.decision_function(X), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(model.coef_, best.coef_, rtol=0, atol=atol)
+    np.testing.assert_allclose(model.decision_function(X), best.decision_function(X), rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -108,6 +109,47 @@ def test_any_splitter_and_scoring_equal_a_search(noisy, cv, scoring):
     assert_equals_search(model, X, y, cv, scorer, seen_penalty=0.3)
 
 
+@pytest.mark.parametrize("form", [list, lambda rows: np.isin(np.arange(120), rows), lambda rows: rows - 120])
+def test_rows_of_folds_can_be_lists_masks_and_counted_from_the_end(noisy, form):
+    X, y = noisy
+    cv = [(form(train), form(test)) for train, test in ClassDisjointKFold(3, random_state=0).split(X, y)]
+    model = ZeroShotRidgeCV(CentredEncoder(32), cv=cv, **ALPHAS).fit(X, y)
+    assert_equals_search(model, X, y, cv, zero_shot_scorer())
+
+
+@pytest.mark.parametrize("kind", ["low rank", "offset", "soundscapes"])
+def test_choice_for_float32_clips_equals_a_search(rng, kind):
+    """Clips that condition badly, and regularisers with which sums in float32 would not do."""
+    sounds = make_soundscapes(12, n_segments=3, random_state=0)
+    X, y = sounds.X.mean(axis=1) / sounds.X.std(), sounds.y
+    noisy = X + rng.normal(size=X.shape)
+    mixed = noisy @ rng.normal(size=(X.shape[1], 128))
+    X = {"low rank": mixed, "offset": noisy + 50, "soundscapes": X}[kind]
+    X, cv = X.astype(np.float32), ClassDisjointKFold(3, random_state=0)
+    grid = {"alpha_audio": [0.001, 1.0, 1000.0], "alpha_text": [0.01, 1.0]}
+    alphas = {f"alphas_{side}": grid[f"alpha_{side}"] for side in ("audio", "text")}
+    model = ZeroShotRidgeCV(CentredEncoder(32), cv=cv, **alphas).fit(X, y)
+    # Where alpha_audio is large, the fits of the search are in float32.
+    assert_equals_search(model, X, y, cv, zero_shot_scorer(), atol=1e-5, grid=grid)
+    assert np.isfinite(ZeroShotRidgeCV(CentredEncoder(32)).fit(X, y).best_score_)
+
+
+def test_groups_reach_the_splitter(noisy, rng, tmp_path):
+    X, y = noisy
+    groups = rng.integers(0, 6, len(X)).tolist()
+    settings = {"cv": GroupKFold(3), "scoring": "accuracy", **ALPHAS}
+    model = ZeroShotRidgeCV(CentredEncoder(32), **settings).fit(X, y, groups=groups)
+    assert_equals_search(model, X, y, GroupKFold(3), "accuracy", groups=groups)
+    for others in (groups, groups[::-1]):
+        remembered = ZeroShotRidgeCV(CentredEncoder(32), memory=str(tmp_path), **settings).fit(X, y, groups=others)
+        same = np.array_equal(remembered.cv_results_["split0_test_score"], model.cv_results_["split0_test_score"])
+        assert same == (others is groups)
+    piped = make_pipeline(Normalizer(), ZeroShotRidgeCV(CentredEncoder(32), **settings))
+    assert piped.fit(X, y, zeroshotridgecv__groups=groups)[-1].n_splits_ == 3
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.fit(X, y, groups=groups[:-1])
+
+
 def test_unseen_labels_alone_are_scored_where_folds_share_some(noisy):
     """Held-out clips of labels that also train are left out, as the scorer of unseen labels does."""
     X, y = noisy
@@ -119,7 +161,7 @@ def test_unseen_labels_alone_are_scored_where_folds_share_some(noisy):
 def test_clips_are_summed_up_once_for_all_folds_and_pairs(noisy, monkeypatch):
     summed, clip_sums = [], _ridge.clip_sums
     monkeypatch.setattr(
-        _ridge, "clip_sums", lambda s, c, n, rows: (summed.append(len(rows)), clip_sums(s, c, n, rows))[1]
+        _ridge, "clip_sums", lambda s, c, n, rows, **a: (summed.append(len(rows)), clip_sums(s, c, n, rows, **a))[1]
     )
     X, y = noisy
     ZeroShotRidgeCV(HashingEncoder(), cv=5).fit(X, y)
@@ -153,6 +195,8 @@ def test_what_cannot_be_done_is_refused(noisy, clips):
         ZeroShotRidgeCV(HashingEncoder(), scoring="nonsense").fit(X, y)
     with pytest.raises(ValueError, match="scoring gave nan for fold 0"):
         ZeroShotRidgeCV(HashingEncoder(), scoring=lambda *_: float("nan")).fit(X, y)
+    with pytest.raises(ValueError, match=r"1e-300 \(alphas_audio\) .* is lost .* larger numbers as alphas_audio"):
+        ZeroShotRidgeCV(HashingEncoder(), alphas_audio=[1e-300]).fit(np.ones_like(X), y)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
