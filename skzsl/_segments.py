@@ -80,7 +80,23 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
     ------
     ValueError
         For ragged lists, masked arrays, wrong dimensions, a wrong number of features, no segments, and NaN or infinity
-        in a present segment.
+        in a clip vector or a present segment.
+    """
+    values = clip_array(X, estimator)
+    validate_data(estimator, X if values.ndim == 2 else values[:, 0], reset=reset, skip_check_array=True)
+    if values.ndim == 3:
+        return Segments(values, _present_lengths(values))
+    _refuse_non_finite_vectors(values)
+    return Segments(values)
+
+
+def clip_array(X, estimator=None) -> np.ndarray:
+    """X as one array of numbers, (n, d) or (n, T, d), NaN and infinity included; arrays of numbers are not copied.
+
+    Raises
+    ------
+    ValueError
+        For ragged lists, masked arrays, wrong dimensions, and no segments or features.
     """
     _refuse_ragged(X)
     if np.ma.isMaskedArray(X):
@@ -90,13 +106,12 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
     n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if n_dims > 3:
         raise ValueError(f"X has dim {n_dims}; pass clips as (n, d) or segments as (n, T, d).")
-    if n_dims != 3:
-        return Segments(validate_data(estimator, X, reset=reset))
-    X = check_array(X, allow_nd=True, ensure_all_finite=False)
-    if 0 in X.shape[1:]:
-        raise ValueError(f"X of shape {X.shape} has clips without segments or features; pass at least one of each.")
-    validate_data(estimator, X[:, 0], reset=reset, skip_check_array=True)
-    return Segments(X, _present_lengths(X))
+    values = check_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
+    if 0 in values.shape[1:]:
+        raise ValueError(
+            f"X of shape {values.shape} has clips without segments or features; pass at least one of each."
+        )
+    return values
 
 
 def row_chunks(values: np.ndarray) -> Iterator[slice]:
@@ -137,11 +152,22 @@ def _present_lengths(X: np.ndarray) -> np.ndarray:
         last = block.shape[1] - np.argmax(present[:, ::-1], axis=1)
         lengths[rows] = np.where(present.any(axis=1), last, 1)
         if block.dtype.kind == "f":
-            _refuse_non_finite(block, lengths[rows], rows.start)
+            _refuse_non_finite_segments(block, lengths[rows], rows.start)
     return lengths
 
 
-def _refuse_non_finite(block, lengths, first):
+def _refuse_non_finite_vectors(X):
+    for rows in row_chunks(X) if X.dtype.kind == "f" else ():
+        finite = np.isfinite(X[rows])
+        if not finite.all():
+            clip, feature = np.argwhere(~finite)[0]
+            raise ValueError(
+                f"Input X contains NaN or infinity: clip {rows.start + clip}, feature {feature}. Remove that clip or "
+                "fill it."
+            )
+
+
+def _refuse_non_finite_segments(block, lengths, first):
     bad = ~np.isfinite(block).all(axis=2) & (np.arange(block.shape[1]) < lengths[:, None])
     if bad.any():
         clip, segment = np.argwhere(bad)[0]

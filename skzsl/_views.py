@@ -59,8 +59,13 @@ def final_estimator(estimator):
     ------
     TypeError
         If there is none.
+    NotFittedError
+        If it is not fitted.
     """
-    return estimator if hasattr(estimator, "with_labels") else final_estimator(_inside(estimator))
+    if not hasattr(estimator, "with_labels"):
+        return final_estimator(_inside(estimator))
+    check_is_fitted(estimator)
+    return estimator
 
 
 def unwrap(estimator, X):

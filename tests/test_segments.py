@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 
@@ -42,6 +43,16 @@ def test_other_missing_values_are_named(clip, segment, value):
     X[clip, segment, 0] = value
     with pytest.raises(ValueError, match=f"NaN or infinity: clip {clip}, segment {segment}"):
         check(X)
+
+
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, pd.DataFrame], ids=str)
+def test_missing_values_of_clip_vectors_are_named(monkeypatch, form):
+    monkeypatch.setattr("skzsl._segments._CHUNK_BYTES", 8 * 4 * 2)  # rows two by two
+    for value in (np.nan, np.inf):
+        X = np.ones((5, 4))
+        X[3, 2] = value
+        with pytest.raises(ValueError, match=r"NaN or infinity: clip 3, feature 2\. Remove"):
+            check(form(X))
 
 
 def test_clip_of_nan_alone_is_refused():

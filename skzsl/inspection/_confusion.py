@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.utils import check_consistent_length
 
 from .._labels import label_array
-from ._label_tables import _with_texts, text_similarity
+from .._views import final_estimator
+from ._label_tables import refuse_other_labels, text_similarity, with_texts
 
 _NAMED = 5
 
@@ -79,14 +81,20 @@ class ConfusionSimilarityDisplay:
         ------
         TypeError
             If the estimator scores no label texts.
+        ValueError
+            If a label of y is not among the candidates, these are not at least two, or X and y differ in length.
         """
-        model, y = _with_texts(estimator), label_array(y, "y")
+        model, candidates = with_texts(estimator), final_estimator(estimator).classes_
+        y = label_array(y, "y")
+        check_consistent_length(X, y)
+        refuse_other_labels(y, candidates)
+        if len(candidates) < 2:
+            raise ValueError(f"{candidates.tolist()[0]!r} is the only candidate; pass with_labels(model, labels).")
         predicted, true = estimator.predict(X), np.unique(y)
-        candidates = model.classes_
         truth = (y[:, None] == true).astype(float)
         confusion = truth.T @ (predicted[:, None] == candidates) / truth.sum(axis=0)[:, None]
         unlike = true[:, None] != candidates
-        pairs = [(true[row].item(), candidates[column].item()) for row, column in np.argwhere(unlike)]
+        pairs = [(label, other) for label in true.tolist() for other in candidates.tolist() if label != other]
         return cls(text_similarity(model, true, candidates)[unlike], confusion[unlike], pairs).plot(ax=ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):

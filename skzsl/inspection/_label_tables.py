@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.utils import check_consistent_length
 
 from .._indicators import is_indicator, named_indicators
 from .._labels import label_array
@@ -18,12 +19,13 @@ def nearest_labels(estimator, labels, *, n_nearest=5):
     """List the labels of fit whose texts are nearest to those of other labels.
 
     An unseen label is recognised by what its text has in common with texts that were trained on; where no near one is
-    left, there is little to lean on.
+    left, there is little to lean on. A :class:`skzsl.ZeroShotConvex` that was fitted without y leans on its
+    ``source_labels``, which are listed instead.
 
     Parameters
     ----------
     estimator : zero-shot estimator, Pipeline that ends in one, or search over either
-        A fitted model.
+        A fitted model; ScoreNormalizer and ThresholdTuner are looked into.
     labels : list of str
         Labels, unseen ones as a rule; a label is not its own neighbour.
     n_nearest : int, default=5
@@ -38,7 +40,7 @@ def nearest_labels(estimator, labels, *, n_nearest=5):
     Raises
     ------
     ValueError
-        For labels without a text vector, duplicates, and ``n_nearest`` below 1.
+        For labels without a text vector, duplicates, ``n_nearest`` below 1, and a model without labels of fit.
     TypeError
         If the estimator scores no label texts.
 
@@ -52,18 +54,16 @@ def nearest_labels(estimator, labels, *, n_nearest=5):
     >>> nearest_labels(model, ["low humming"], n_nearest=1)["seen label"].tolist()
     ['low hum']
     """
-    import pandas as pd
-
     if n_nearest < 1:
         raise ValueError(f"n_nearest={n_nearest}; pass at least 1.")
-    model = _with_texts(estimator)
-    labels, seen = model._candidates(labels), model.seen_classes_
-    similarity = text_similarity(model, labels, seen)
-    rows = []
-    for label, values in zip(labels.tolist(), similarity, strict=True):
-        order = [column for column in np.argsort(-values, kind="stable") if seen[column] != label][:n_nearest]
-        rows += [(label, seen[column].item(), float(values[column])) for column in order]
-    return pd.DataFrame(rows, columns=["label", "seen label", "similarity"])
+    model = with_texts(estimator)
+    known = _known_labels(model)
+    if not len(known):
+        raise ValueError(
+            f"{type(model).__name__} was fitted without y, so there are no labels of fit to compare with; pass y to "
+            "fit."
+        )
+    return _nearest(model, model._candidates(labels), known, n_nearest)
 
 
 def label_report(estimator, X, y):
@@ -84,12 +84,13 @@ def label_report(estimator, X, y):
         One row for each candidate with a clip in y, the worst recognised first, with the columns "label", "seen"
         (whether it was trained on), "support" (its clips), then "accuracy" (share of its clips that are recognised) and
         "taken for" (the label most often predicted instead, empty if there is none) for one label a clip, "average
-        precision" and "AUC" for several, and last "nearest seen" and "similarity", see :func:`nearest_labels`.
+        precision" and "AUC" for several, and last "nearest seen" and "similarity", see :func:`nearest_labels`; nan
+        where there is none.
 
     Raises
     ------
     ValueError
-        If a label of y is not among the candidates.
+        If a label of y is not among the candidates, or X and y differ in length.
     TypeError
         If the estimator scores no label texts.
 
@@ -109,18 +110,16 @@ def label_report(estimator, X, y):
     """
     import pandas as pd
 
-    model = _with_texts(estimator)
-    candidates = model.classes_
+    model, candidates = with_texts(estimator), final_estimator(estimator).classes_
     if is_indicator(y):
         y = named_indicators(y, candidates)
-        missing = sorted(set(y.labels[y.positive()].tolist()).difference(candidates.tolist()), key=str)
+        refuse_other_labels(y.labels[y.positive()], candidates)
         truth = y.of(candidates).astype(bool)
     else:
         y = label_array(y, "y")
-        missing = sorted(set(y.tolist()).difference(candidates.tolist()), key=str)
+        refuse_other_labels(y, candidates)
         truth = y[:, None] == candidates
-    if missing:
-        raise ValueError(f"Labels {missing[:5]} of y are not among the candidates; pass with_labels(model, labels).")
+    check_consistent_length(X, truth)
     support = truth.sum(axis=0)
     table = {"label": candidates, "seen": np.isin(candidates, model.seen_classes_), "support": support}
     if isinstance(y, np.ndarray):
@@ -136,11 +135,34 @@ def label_report(estimator, X, y):
             warnings.simplefilter("ignore", UndefinedLabelWarning)
             table["average precision"] = mean_average_precision(truth, scores, average=None)
             table["AUC"] = mean_roc_auc(truth, scores, average=None)
-    nearest = nearest_labels(estimator, candidates, n_nearest=1).set_index("label").reindex(candidates)
+    nearest = _nearest(model, candidates, _known_labels(model), 1).set_index("label").reindex(candidates)
     table |= {"nearest seen": nearest["seen label"].to_numpy(), "similarity": nearest["similarity"].to_numpy()}
     figure = list(table)[3]
     report = pd.DataFrame(table)[support > 0]
     return report.sort_values([figure, "support"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def with_texts(estimator):
+    """Find the model inside that has text vectors of labels.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    model = final_estimator(estimator)
+    while not hasattr(model, "_label_vectors") and hasattr(model, "estimator_"):
+        model = final_estimator(model.estimator_)
+    if not hasattr(model, "_label_vectors"):
+        raise TypeError(f"{type(model).__name__} scores no label texts; pass a fitted zero-shot estimator.")
+    return model
+
+
+def refuse_other_labels(labels, candidates):
+    """Raise a ValueError for labels of y that are not among the candidates."""
+    missing = sorted(set(labels.tolist()).difference(candidates.tolist()), key=str)
+    if missing:
+        raise ValueError(f"Labels {missing[:5]} of y are not among the candidates; pass with_labels(model, labels).")
 
 
 def text_similarity(model, labels, others):
@@ -148,9 +170,19 @@ def text_similarity(model, labels, others):
     return cosine_similarity(*(model._label_vectors(names).astype(float) for names in (labels, others)))
 
 
-def _with_texts(estimator):
-    """The zero-shot estimator inside."""
-    model = final_estimator(estimator)
-    if not hasattr(model, "seen_classes_") or not hasattr(model, "_label_vectors"):
-        raise TypeError(f"{type(model).__name__} scores no label texts; pass a fitted zero-shot estimator.")
-    return model
+def _known_labels(model):
+    """Labels of fit or, without any, those that the model mixes."""
+    sources = getattr(model, "source_labels", None)
+    return model.seen_classes_ if sources is None or len(model.seen_classes_) else np.asarray(sources)
+
+
+def _nearest(model, labels, known, n_nearest):
+    """Table of the ``known`` labels with the nearest texts, a label itself left out."""
+    import pandas as pd
+
+    rows, names = [], known.tolist()
+    similarity = text_similarity(model, labels, known) if names else np.empty((len(labels), 0))
+    for label, values in zip(labels.tolist(), similarity, strict=True):
+        order = [column for column in np.argsort(-values, kind="stable") if names[column] != label][:n_nearest]
+        rows += [(label, names[column], float(values[column])) for column in order]
+    return pd.DataFrame(rows, columns=["label", "seen label", "similarity"]).astype({"similarity": float})

@@ -24,7 +24,8 @@ class SeenUnseenDisplay:
     harmonic_ : float
         The highest harmonic mean on the curve.
     best_penalty_ : float
-        Where on the curve that is; ``seen_penalty`` of an estimator adds to what its scores hold already.
+        A penalty with that mean: half-way between the two of the curve around it or, at an end, beyond all of them.
+        ``seen_penalty`` of an estimator adds to what its scores hold already.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
     line_ : matplotlib Line2D
@@ -130,7 +131,7 @@ class SeenUnseenDisplay:
         means = harmonic_mean(self.seen, self.unseen)
         best = int(means.argmax())
         self.area_, self.harmonic_ = float(np.trapezoid(self.seen, self.unseen)), float(means[best])
-        self.best_penalty_ = float(self.penalty[best])
+        self.best_penalty_ = _penalty_after(self.penalty, best)
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         look = {"color": "tab:blue", "label": f"all penalties (area {self.area_:.3f})", **kwargs}
@@ -141,3 +142,12 @@ class SeenUnseenDisplay:
         ax.legend(loc="upper right")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _penalty_after(penalty, place):
+    """A finite penalty between one of the curve and the next, away from both, where clips are undecided."""
+    if place == 0:
+        return float(penalty[1] - 1.0 - abs(penalty[1]))
+    if place == len(penalty) - 1:
+        return float(penalty[place] + 1.0 + abs(penalty[place]))
+    return float((penalty[place] + penalty[place + 1]) / 2)

@@ -75,7 +75,7 @@ def generalized_accuracy(y_true, y_pred, seen):
     Raises
     ------
     ValueError
-        If ``y_true`` has no clip of a seen or none of an unseen label, or the lengths differ.
+        If ``y_true`` has no clip of a seen or none of an unseen label, the lengths differ, or ``seen`` is one string.
 
     References
     ----------
@@ -114,13 +114,14 @@ def seen_unseen_curve(y_true, y_score, labels, seen):
     -------
     curve : SeenUnseenCurve
         ``penalty``, increasing from -inf, ``seen``, which falls to 0, and ``unseen``, which rises from 0, each of shape
-        (m,). The accuracies hold from a penalty on, up to the next.
+        (m,). The accuracies hold above a penalty, up to the next, so half-way between the two is one to use: at the
+        penalty itself a seen and an unseen label tie.
 
     Raises
     ------
     ValueError
-        For scores that are not finite or not (n, L), labels that repeat, and if columns or clips of seen or of unseen
-        labels are missing, or a true label has no column.
+        For scores that are not finite numbers or not (n, L), labels that repeat, and if columns or clips of seen or of
+        unseen labels are missing, or a true label has no column.
 
     References
     ----------
@@ -141,6 +142,8 @@ def seen_unseen_curve(y_true, y_score, labels, seen):
         raise ValueError(
             f"y_score of shape {y_score.shape} does not fit y_true of shape {y_true.shape} and {len(labels)} labels."
         )
+    if y_score.dtype.kind not in "biuf":
+        raise ValueError(f"y_score is of type {y_score.dtype}; pass numbers, such as np.asarray(y_score, dtype=float).")
     if not np.isfinite(y_score).all():
         raise ValueError("y_score holds values that are not finite.")
     missing = sorted(set(y_true.tolist()).difference(labels.tolist()), key=str)
@@ -201,6 +204,8 @@ def ausuc(y_true, y_score, labels, seen):
 
 def _is_seen(labels, seen):
     """Which labels are seen; both kinds must be there."""
+    if isinstance(seen, str | bytes):
+        raise ValueError(f"seen={seen!r} is one label; pass a list of labels, such as [{seen!r}].")
     seen = set(np.asarray(list(seen)).tolist())
     found = np.array([label in seen for label in labels.tolist()], dtype=bool)
     for kind, there in (("seen", found.any()), ("unseen", not found.all())):

@@ -9,7 +9,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state, check_scalar
 
 from .._labels import label_array
-from ._splitters import base_splitter, recording_numbers
+from ._splitters import base_splitter, check_recordings
 
 
 class FewShotKFold(BaseCrossValidator):
@@ -76,7 +76,7 @@ class FewShotKFold(BaseCrossValidator):
             groups.
         """
         labels = label_array(y, "y")
-        recordings = recording_numbers(groups, len(labels))
+        recordings, _ = check_recordings(groups, len(labels))
         rng, n_groups = check_random_state(self.random_state), self._n_groups(labels)
         base = base_splitter(self.splitter, self.random_state)
         for train, test in base.split(X, y, groups):

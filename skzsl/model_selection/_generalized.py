@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from .._compat import num_samples
 from .._indicators import is_indicator
 from .._labels import label_array
-from ._splitters import base_splitter, recording_numbers
+from ._splitters import base_splitter, check_recordings
 
 
 class GeneralizedSplit(BaseCrossValidator):
@@ -74,7 +74,7 @@ class GeneralizedSplit(BaseCrossValidator):
             raise ValueError(f"seen_size={self.seen_size!r}; pass a share between 0 and 1.")
         rng = check_random_state(self.random_state)
         labels = None if is_indicator(y) else label_array(y, "y")
-        recordings = recording_numbers(groups, num_samples(y))
+        recordings, _ = check_recordings(groups, num_samples(y))
         for train, test in base_splitter(self.splitter, self.random_state).split(X, y, groups):
             apart = train[~np.isin(recordings[train], recordings[test])]
             if labels is not None and len(lost := np.setdiff1d(labels[train], labels[apart])):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from hashlib import blake2b
 
 import numpy as np
@@ -11,7 +12,10 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from .._indicators import check_indicators, is_indicator
 from .._labels import label_array
+from .._segments import clip_array
 from ..exceptions import LeakWarning
+from ..text._label_vectors import LabelVectors
+from ._splitters import check_recordings
 
 _SHOWN = 3
 
@@ -30,10 +34,10 @@ def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None,
     groups : array of shape (n,) or None, default=None
         The recording, site or speaker of each clip.
     parents : mapping or None, default=None
-        Names directly above each label, such as ``load_audioset_ontology(path).parents``.
-    text_encoder : transformer or None, default=None
-        Compares label texts by the cosine of their vectors too, such as ``SentenceEncoder()``; fitted on all labels of
-        y. None compares words only.
+        Names directly above each label, or the only one, such as ``load_audioset_ontology(path).parents``.
+    text_encoder : transformer, str, dict, DataFrame or None, default=None
+        Compares label texts by the cosine of their vectors too: what estimators take, such as ``SentenceEncoder()``; a
+        clone is fitted on all labels of y. None compares words only.
     min_similarity : float, default=0.9
         Cosine from which two label texts count as nearly the same.
 
@@ -58,7 +62,8 @@ def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None,
     Raises
     ------
     ValueError
-        If ``groups`` or X have another length than y, or there are no folds.
+        If ``groups`` or X have another length than y, X is ragged, ``groups`` has missing values, ``parents`` is no
+        mapping, or there are no folds.
 
     Examples
     --------
@@ -78,18 +83,16 @@ def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None,
         labels = np.unique(y)
         present = y[:, None] == labels
     n_clips = len(present)
-    for name, values in (("groups", groups), ("X", X)):
-        if values is not None and len(values) != n_clips:
-            raise ValueError(f"{name} has {len(values)} rows and y {n_clips}; pass one for each clip.")
+    X = None if X is None else clip_array(X)
+    if X is not None and len(X) != n_clips:
+        raise ValueError(f"X has {len(X)} rows and y {n_clips}; pass one for each clip.")
+    recordings, recording_names = check_recordings(groups, n_clips)
     if hasattr(folds, "split"):
         folds = folds.split(np.zeros(n_clips) if X is None else X, y, groups)
     names = labels.tolist()
-    clips = (
-        None if X is None else np.array([blake2b(np.asarray(clip).tobytes(), digest_size=16).digest() for clip in X])
-    )
-    sources = None if groups is None else np.asarray(groups)
+    clips = None if X is None else np.array([blake2b(clip.tobytes(), digest_size=16).digest() for clip in X])
     alike = _similar(names, text_encoder, min_similarity)
-    above = None if parents is None else {name: _ancestors(name, parents) for name in names}
+    above = None if parents is None else _ancestors_of(names, parents)
 
     rows = []
     for fold, (train, test) in enumerate(folds):
@@ -99,8 +102,9 @@ def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None,
         if clips is not None:
             again = np.flatnonzero(np.isin(clips[test], clips[train]))
             found["clips"] = [f"row {row}" for row in np.asarray(test)[again].tolist()]
-        if sources is not None:
-            found["sources"] = [repr(source) for source in np.intersect1d(sources[train], sources[test]).tolist()]
+        if groups is not None:
+            shared = np.intersect1d(recordings[train], recordings[test])
+            found["sources"] = [repr(recording_names[number]) for number in shared]
         found["similar texts"] = [
             f"{name!r} ~ {other!r}" for name in new for other in names if other in trained and (name, other) in alike
         ]
@@ -133,9 +137,8 @@ def _similar(names, text_encoder, min_similarity):
     words = [_words(name) for name in names]
     near = np.array([[bool(a) and a == b for b in words] for a in words])
     if text_encoder is not None:
-        near |= (
-            cosine_similarity(text_encoder.fit_transform([str(name) for name in names]).astype(float)) >= min_similarity
-        )
+        texts = [str(name) for name in names]
+        near |= cosine_similarity(LabelVectors(text_encoder, texts).of(texts).astype(float)) >= min_similarity
     np.fill_diagonal(near, False)
     return {(names[row], names[column]) for row, column in np.argwhere(near)}
 
@@ -145,13 +148,22 @@ def _words(name):
     return frozenset(re.sub(r"(?<=[^\Ws])s$", "", word) for word in re.findall(r"[^\W_]+", str(name).casefold()))
 
 
+def _ancestors_of(names, parents):
+    """All names above each label."""
+    if not isinstance(parents, Mapping):
+        raise ValueError(
+            f"parents is a {type(parents).__name__}; pass a dict from label to the names above it, such as "
+            "{'dog bark': ['dog']}."
+        )
+    return {name: _ancestors(name, parents) for name in names}
+
+
 def _ancestors(name, parents):
-    """All names above a label."""
     found: set = set()
-    waiting = list(parents.get(name, ()))
+    waiting = [name]
     while waiting:
-        parent = waiting.pop()
-        if parent not in found:
-            found.add(parent)
-            waiting += parents.get(parent, ())
+        above = parents.get(waiting.pop(), ())
+        new = {above} - found if isinstance(above, str) else set(above) - found
+        found |= new
+        waiting += new
     return found

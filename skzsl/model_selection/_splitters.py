@@ -247,15 +247,17 @@ def base_splitter(splitter, random_state):
     return ClassDisjointKFold(random_state=random_state) if splitter is None else splitter
 
 
-def recording_numbers(groups, n_clips):
-    """A number for the recording of each clip (n,); without groups every clip is one of its own."""
+def check_recordings(groups, n_clips):
+    """A number for the recording of each clip (n,), and the names; without groups every clip is one of its own."""
     if groups is None:
-        return np.arange(n_clips)
-    names = np.asarray(groups, dtype=object)
-    if names.shape != (n_clips,):
-        raise ValueError(f"groups of shape {names.shape} must name the recording of each of {n_clips} clips.")
-    for clip, name in enumerate(names.tolist()):
+        return np.arange(n_clips), range(n_clips)
+    recordings = np.asarray(groups, dtype=object)
+    if recordings.shape != (n_clips,):
+        raise ValueError(f"groups of shape {recordings.shape} must name the recording of each of {n_clips} clips.")
+    recordings = recordings.tolist()
+    for clip, name in enumerate(recordings):
         if name is None or name != name:
             raise ValueError(f"groups holds {name} for clip {clip}; give clips of unknown recordings a name each.")
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names.tolist()))}
-    return np.array([numbers[name] for name in names.tolist()])
+    names = list(dict.fromkeys(recordings))
+    numbers = {name: number for number, name in enumerate(names)}
+    return np.array([numbers[name] for name in recordings]), names

@@ -85,7 +85,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y, groups=None):
         """Choose the threshold, and fit the estimator on all clips.
 
         Parameters
@@ -94,6 +94,9 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Clip or segment embeddings.
         y : DataFrame or array of shape (n, n_labels)
             Which labels each clip has.
+        groups : array of shape (n,) or None, default=None
+            The recording, site or speaker of each clip, for splitters that keep these together, such as GroupKFold;
+            passed to ``split`` of ``cv``, and not used with "prefit".
 
         Returns
         -------
@@ -103,6 +106,8 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ------
         ValueError
             For a y that is not multi-label, and a fold whose held-out clips have no label.
+        NotFittedError
+            With "prefit", for an estimator that is not fitted.
         """
         if not is_indicator(y):
             raise ValueError(
@@ -115,7 +120,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         else:
             folds = Parallel(n_jobs=self.n_jobs)(
                 delayed(_fit_and_hold_out)(self.estimator, X, y, train, test)
-                for train, test in self._splitter(y).split(X, y)
+                for train, test in self._splitter(y).split(X, y, groups)
             )
             fitted = clone(self.estimator).fit(X, y)
         self._choose(folds)

@@ -38,6 +38,8 @@ class ClapTextEncoder(TextEncoder):
     ------
     ModelNotFoundError
         If the model is neither at the path nor to be had from the hub, or is no CLAP model.
+    ValueError
+        If the device is not there.
 
     Notes
     -----
@@ -96,7 +98,7 @@ def _load(name, device):
     try:
         tokenizer, model, missing = _read(name, local_files_only=is_path)
     except Exception as error:
-        trouble = f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+        trouble = _in_brackets(error)
         if is_path:
             raise ModelNotFoundError(
                 f"Folder {name!r} cannot be read as a CLAP model with its tokenizer {trouble}; save both there with "
@@ -110,7 +112,15 @@ def _load(name, device):
         raise ModelNotFoundError(
             f"Model {name!r} lacks weights of CLAP's text tower, such as {sorted(missing)[0]!r}; pass a CLAP model."
         )
-    return tokenizer, model.requires_grad_(False).eval().to(device)
+    try:
+        return tokenizer, model.requires_grad_(False).eval().to(device)
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts
+        raise ValueError(f"device={device!r} cannot hold the model {_in_brackets(error)}; pass 'cpu'.") from error
+
+
+def _in_brackets(error):
+    """Kind and first line of an error."""
+    return f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
 
 
 def _read(name, **options):

@@ -1,18 +1,25 @@
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skzsl import (
     MultiLevelAttentionClassifier,
+    ScoreNormalizer,
     ZeroShotBilinear,
+    ZeroShotConvex,
+    ZeroShotNearest,
     ZeroShotTemporalAttention,
     indicator_frame,
     with_labels,
 )
 from skzsl.inspection import ConfusionSimilarityDisplay, label_report, nearest_labels
+from skzsl.metrics import per_label_accuracy
+from skzsl.model_selection import ThresholdTuner
 from skzsl.text import LookupEncoder
 
 mpl.use("agg")
@@ -123,3 +130,59 @@ def test_a_model_without_texts_is_refused(clips):
         nearest_labels(tagger, ["low"])
     with pytest.raises(TypeError, match="scores no label texts"):
         label_report(tagger, X, y)
+
+
+def test_normalisers_and_tuners_are_looked_into(model, clips):
+    X, y = clips
+    normalizer = ScoreNormalizer(model).fit(X, y)
+    table = nearest_labels(normalizer, ["deep"], n_nearest=1)
+    assert table["seen label"].tolist() == ["low"]
+    view = with_labels(normalizer, list(TABLE)[1:])
+    kept = y != "low"
+    report = label_report(view, X[kept], y[kept])
+    assert report["accuracy"].mean() == pytest.approx(per_label_accuracy(y[kept], view.predict(X[kept])))
+    assert len(ConfusionSimilarityDisplay.from_estimator(view, X[kept], y[kept]).pairs) == 6
+
+    frame = indicator_frame([[label] for label in y])
+    temporal = ZeroShotTemporalAttention(LookupEncoder(TABLE), max_epochs=1, random_state=0)
+    tuner = ThresholdTuner(ScoreNormalizer(temporal).fit(X, frame), cv="prefit").fit(X, frame)
+    assert nearest_labels(tuner, ["deep"], n_nearest=1)["seen label"].tolist() == ["low"]
+    assert label_report(tuner, X, frame)["support"].sum() == len(y)
+    tagger = MultiLevelAttentionClassifier("1-A", max_epochs=1, random_state=0).fit(X, frame)
+    with pytest.raises(TypeError, match="MultiLevelAttentionClassifier scores no label texts"):
+        label_report(ThresholdTuner(tagger, cv="prefit").fit(X, frame), X, frame)
+    with pytest.raises(NotFittedError):
+        nearest_labels(ScoreNormalizer(model), ["deep"])
+
+
+def test_models_fitted_without_labels_lean_on_their_sources_or_on_nothing(clips):
+    X, y = clips
+    convex = ZeroShotConvex(TABLE, source_labels=["low", "high"]).fit([[0.5, 0.5]])
+    assert nearest_labels(convex, ["deep", "low"], n_nearest=1)["seen label"].tolist() == ["low", "high"]
+    nearest = ZeroShotNearest(TABLE).fit(X)
+    with pytest.raises(ValueError, match=r"ZeroShotNearest was fitted without y.*pass y to fit"):
+        nearest_labels(nearest, ["deep"])
+    report = label_report(with_labels(nearest, list(TABLE)), X, y)
+    assert sorted(report["label"]) == sorted(TABLE)
+    assert report[["nearest seen", "similarity"]].isna().all(axis=None)
+
+
+def test_labels_may_be_objects(clips):
+    X, y = clips
+    model = ZeroShotBilinear(TABLE, random_state=0).fit(X, y.astype(object))
+    report, expected = (label_report(model, X, labels) for labels in (y.astype(object), y))
+    pd.testing.assert_frame_equal(report, expected, check_dtype=False)
+    display = ConfusionSimilarityDisplay.from_estimator(model, X, y.astype(object))
+    assert display.pairs[0] == ("deep", "high")
+
+
+def test_labels_that_cannot_be_confused_are_refused(model, clips):
+    X, y = clips
+    with pytest.raises(ValueError, match=r"\['deep', 'shrill'\] of y are not among the candidates"):
+        ConfusionSimilarityDisplay.from_estimator(model, X, y)
+    low = y == "low"
+    with pytest.raises(ValueError, match="'low' is the only candidate"):
+        ConfusionSimilarityDisplay.from_estimator(with_labels(model, ["low"]), X[low], y[low])
+    for function in (ConfusionSimilarityDisplay.from_estimator, label_report):
+        with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[26, 25\]"):
+            function(with_labels(model, list(TABLE)), X, y[:-1])

@@ -91,6 +91,8 @@ def test_harmonic_mean():
         ({"labels": ["a", "b", "c", "d", "d"]}, "unlike one another"),
         ({"labels": ["a", "b"]}, r"\(3, 5\) does not fit .* and 2 labels"),
         ({"y_score": np.full((3, 5), np.nan)}, "not finite"),
+        ({"y_score": np.zeros((3, 5), dtype=object)}, "y_score is of type object; pass numbers"),
+        ({"seen": "ac"}, r"seen='ac' is one label; pass a list of labels, such as \['ac'\]"),
     ],
 )
 def test_bad_input_is_refused(change, message):
@@ -102,3 +104,5 @@ def test_bad_input_is_refused(change, message):
 def test_predictions_of_another_length_are_refused():
     with pytest.raises(ValueError, match="one length"):
         generalized_accuracy(["a", "b"], ["a"], SEEN)
+    with pytest.raises(ValueError, match="seen='dog' is one label"):
+        generalized_accuracy(["dog", "rain"], ["dog", "rain"], seen="dog")

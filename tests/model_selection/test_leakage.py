@@ -1,6 +1,8 @@
 import warnings
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from skzsl import indicator_frame
@@ -56,8 +58,9 @@ def test_vectors_find_what_words_do_not():
     table = {"siren": [1.0, 0.0], "alarm": [0.99, 0.1], "wind": [0.0, 1.0]}
     y, folds = ["siren", "wind", "alarm"], [([0, 1], [2])]
     assert counts(leakage_report(None, y, folds)) == {"labels": 0, "similar texts": 0}
-    with pytest.warns(LeakWarning, match="'alarm' ~ 'siren'"):
-        leakage_report(None, y, folds, text_encoder=LookupEncoder(table))
+    for text_encoder in (LookupEncoder(table), table, pd.DataFrame(table).T):
+        with pytest.warns(LeakWarning, match="'alarm' ~ 'siren'"):
+            leakage_report(None, y, folds, text_encoder=text_encoder)
     assert leakage_report(None, y, folds, text_encoder=LookupEncoder(table), min_similarity=0.999)["count"].sum() == 0
 
 
@@ -94,9 +97,38 @@ def test_long_lists_are_cut_and_other_folds_counted():
 
 
 def test_what_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match="groups has 2 rows and y 5"):
+    with pytest.raises(ValueError, match=r"groups of shape \(2,\) must name the recording of each of 5 clips"):
         leakage_report(None, Y, FOLDS, groups=["a", "b"])
     with pytest.raises(ValueError, match="X has 3 rows and y 5"):
         leakage_report(np.zeros((3, 2)), Y, FOLDS)
     with pytest.raises(ValueError, match="folds is empty"):
         leakage_report(None, Y, [])
+
+
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, pd.DataFrame, pl.DataFrame], ids=str)
+def test_clips_of_any_table_are_compared_by_row(rng, form):
+    X = rng.normal(size=(5, 3))
+    X[3] = X[0]
+    with pytest.warns(LeakWarning):
+        assert counts(leakage_report(form(X), Y, FOLDS))["clips"] == 1
+    with pytest.warns(LeakWarning):
+        assert counts(leakage_report([[1.0, 2], [3, 4], [1, 2], [5, 6], [7, 8]], Y, FOLDS))["clips"] == 1
+    with pytest.raises(ValueError, match="ragged"):
+        leakage_report([[1.0, 2.0], [1.0]], ["dog", "rain"], [([0], [1])])
+
+
+def test_one_parent_may_stand_alone():
+    with pytest.warns(LeakWarning, match="'bark' is a 'animal'"):
+        leakage_report(None, ["animal", "bark"], [([0], [1])], parents={"bark": "dog", "dog": ["animal"]})
+    with pytest.raises(ValueError, match="parents is a list; pass a dict"):
+        leakage_report(None, Y, FOLDS, parents=["dog"])
+
+
+def test_groups_are_of_any_type_but_none_is_missing():
+    with pytest.warns(LeakWarning, match=r"2 sources \('a', 7\)"):
+        leakage_report(None, Y, FOLDS, groups=["a", 7, "a", 7, 8])
+    with pytest.raises(ValueError, match=r"groups of shape \(5, 2\) must name the recording"):
+        leakage_report(None, Y, FOLDS, groups=[("site", "day")] * 5)
+    for missing in (None, np.nan, pd.NA):
+        with pytest.raises(ValueError, match=r"groups holds .* for clip 1; give clips of unknown recordings a name"):
+            leakage_report(None, Y, FOLDS, groups=pd.Series(["a", missing, "a", missing, "b"], index=range(5, 10)))

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -230,3 +231,10 @@ def test_multilabel_scoring_refuses_what_it_cannot_score(tagged):
         get_scorer("map")(model, X, y * 0)
     with pytest.raises(ValueError, match="response_method='score'"):
         zero_shot_scorer("map", response_method="score")
+
+
+@pytest.mark.parametrize("name", ["zsl_accuracy", "gzsl_ausuc", "f1_macro"])
+def test_a_model_that_is_not_fitted_is_refused(word_sounds, name):
+    for model in (ZeroShotBilinear(HashingEncoder()), make_pipeline(ZeroShotBilinear(HashingEncoder()))):
+        with pytest.raises(NotFittedError):
+            get_scorer(name)(model, *word_sounds)

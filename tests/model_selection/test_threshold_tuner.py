@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from joblib import Memory
 from sklearn.base import clone
-from sklearn.model_selection import KFold
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 
 from skzsl import ZeroShotTemporalAttention, with_labels
@@ -176,3 +177,18 @@ def test_tuned_models_tag_clips(sounds, model):
     best = ThresholdTuner(pipeline, strategy="top_k").fit(X, y)
     assert {len(tags) for tags in best.tag(X)} == {best.k_}
     assert {len(tags) for tags in best.tag(X, top_k=1)} == {1}
+
+
+def test_groups_reach_the_splitter(sounds, model):
+    X, y = sounds
+    groups = np.arange(240) // 2
+    tuner = ThresholdTuner(model, cv=GroupKFold(3)).fit(X, y, groups=groups)
+    folds = list(GroupKFold(3).split(X, y, groups))
+    assert tuner.threshold_ == ThresholdTuner(model, cv=folds).fit(X, y).threshold_
+    with pytest.raises(ValueError, match="groups"):
+        ThresholdTuner(model, cv=GroupKFold(3)).fit(X, y)
+
+
+def test_prefit_models_must_be_fitted(sounds, model):
+    with pytest.raises(NotFittedError):
+        ThresholdTuner(model, cv="prefit").fit(*sounds)

@@ -168,3 +168,9 @@ def test_bad_texts_are_refused_before_a_model_is_loaded(texts, message):
         ClapTextEncoder("/no/such/model").fit(texts)
     with pytest.raises(ValueError, match="batch_size"):
         ClapTextEncoder("/no/such/model", batch_size=0).fit(["dog"])
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+def test_a_device_that_is_not_there_is_named(folder, device):
+    with pytest.raises(ValueError, match=rf"device='{device}' cannot hold the model \(.+\); pass 'cpu'"):
+        ClapTextEncoder(folder, device=device).fit(["dog"])
