@@ -13,6 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .exceptions import LabelTextWarning
 
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # mixes bits when multiplied by, as in Fibonacci hashing
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -49,16 +51,44 @@ def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
     """
     y = label_array(y, "y")
     check_consistent_length(range(n_clips), y)
-    if y.dtype.kind != "U":
+    own, codes = _distinct(y)
+    if y.dtype.kind not in "Uiu":
         check_classification_targets(y)
-        seen = _merge(y, seen)
-        return Targets(_merge(seen, classes), seen, np.searchsorted(seen, y))
-    # Millions of texts are hashed faster than they are sorted.
-    names = y.tolist()
-    seen = _merge(np.array(list(dict.fromkeys(names)), dtype=y.dtype), seen)
-    position = {name: code for code, name in enumerate(seen.tolist())}
-    codes = np.fromiter((position[name] for name in names), dtype=np.intp, count=len(names))
-    return Targets(_merge(seen, classes), seen, codes)
+    seen = _merge(own, seen)
+    return Targets(_merge(seen, classes), seen, np.searchsorted(seen, own)[codes])
+
+
+def _distinct(labels):
+    """The labels that occur, sorted, and the place of each clip's label among them, as ``np.unique`` returns them.
+
+    Millions of whole numbers are counted and of texts are hashed faster than they are sorted.
+    """
+    if labels.dtype.kind == "U" and labels.dtype.itemsize and len(labels):
+        found, inverse = np.unique(_hashes(labels), return_inverse=True)
+        example = np.empty(len(found), dtype=np.intp)
+        example[inverse] = np.arange(len(labels))
+        texts = labels[example]
+        if (texts[inverse] == labels).all():  # no two texts have one hash
+            order = np.argsort(texts)
+            return texts[order], np.argsort(order)[inverse]
+    if labels.dtype.kind in "iu" and len(labels):
+        low, high = int(labels.min()), int(labels.max())
+        if high - low < len(labels) and high <= np.iinfo(np.int64).max:
+            offsets = labels.astype(np.int64) - low
+            present = np.zeros(high - low + 1, dtype=bool)
+            present[offsets] = True
+            return (np.flatnonzero(present) + low).astype(labels.dtype), (present.cumsum() - 1)[offsets]
+    return np.unique(labels, return_inverse=True)
+
+
+def _hashes(texts):
+    """A number for each text, nearly always another one for another text."""
+    characters = np.ascontiguousarray(texts).view(np.uint32).reshape(len(texts), -1)
+    hashes = np.zeros(len(texts), dtype=np.uint64)
+    for column in characters.T:
+        hashes = (hashes ^ column) * _ODD
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
 
 
 def refuse_nothing_to_learn(targets: Targets, labels: np.ndarray | None = None) -> None:
@@ -177,10 +207,9 @@ def _list_to_array(labels, name):
 
 def _refuse_missing(labels, name):
     if labels.dtype.kind == "U":
-        names = labels.tolist()
-        empty = next((label for label in dict.fromkeys(names) if not label.strip()), None)
-        if empty is not None:
-            raise ValueError(f"{name}[{names.index(empty)}] = {empty!r} is an empty label; give it a text.")
+        blank = np.flatnonzero(np.strings.isspace(labels) | (np.strings.str_len(labels) == 0))
+        if len(blank):
+            raise ValueError(f"{name}[{blank[0]}] = {labels[blank[0]].item()!r} is an empty label; give it a text.")
         return
     values = labels.tolist() if labels.dtype.kind in "OfSMm" else []
     for position, label in enumerate(values):

@@ -3,6 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from skzsl import _labels
 from skzsl._labels import check_candidates, encode_targets, label_texts, warn_of_numbers
 from skzsl.exceptions import LabelTextWarning
 
@@ -114,3 +115,30 @@ def test_numbers_warn_only_without_texts(recwarn):
     assert not recwarn
     with pytest.warns(LabelTextWarning, match="such as 0 are numbers"):
         warn_of_numbers(np.array([0, 1]), None)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array([3, -2, 3, 7], dtype=np.int8),
+        np.array([127, -128, 127, 0] * 100, dtype=np.int8),
+        np.array([2**64 - 1, 2**64 - 2] * 3, dtype=np.uint64),
+        np.array([2**63 - 1, -(2**63)] * 2),
+        np.array([10**15, 10**15 + 2, 10**15] * 5),
+        np.array(["b", "a", "ab", "b", "é", "a\u0301"]),
+        np.array(["longer text", "a", "longer text"]).astype(">U11"),
+        np.array([2.0, 1.0, 2.0]),
+        np.array([True, False, True]),
+        np.array(["b", "a", "b"], dtype=object),
+    ],
+    ids=lambda y: str(y.dtype),
+)
+@pytest.mark.parametrize("collide", [False, True])
+def test_codes_are_those_of_unique(y, collide, monkeypatch):
+    if collide:
+        monkeypatch.setattr(_labels, "_hashes", lambda texts: np.zeros(len(texts), dtype=np.uint64))
+    unique, inverse = np.unique(y, return_inverse=True)
+    targets = encode_targets(y, len(y))
+    np.testing.assert_array_equal(targets.seen, unique)
+    assert targets.seen.dtype == unique.dtype
+    np.testing.assert_array_equal(targets.codes, inverse)
