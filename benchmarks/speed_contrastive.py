@@ -72,8 +72,8 @@ def plain(head):
 def plain_loop(head, X, codes, vectors, batch_size):
     """Contrast every clip of a batch with the text of every clip, one pair each."""
     module, log_scale = plain(head), nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
-    values = X.flatten(0, 1).double()
-    shift, scale = values.mean(dim=0).float(), values.std(dim=0).float()
+    values = X.flatten(0, 1)
+    shift, scale = values.mean(dim=0), values.std(dim=0)
     texts = F.normalize(vectors, dim=1)
 
     def loss(rows):
@@ -86,8 +86,8 @@ def plain_loop(head, X, codes, vectors, batch_size):
 
 def module_loop(model, X, codes, vectors, batch_size):
     """The same with the package's module and loss."""
-    values = X.flatten(0, 1).double()
-    shift, scale = values.mean(dim=0).numpy(), values.std(dim=0).numpy()
+    values = X.flatten(0, 1)
+    shift, scale = values.mean(dim=0), values.std(dim=0)
     module = type(model.module_)(SIZES["d"], SIZES["k"], model.head, 512, 0.5, shift=shift, scale=scale)
     criterion, indicator = nets.SymmetricCrossEntropy(), F.one_hot(codes)
 

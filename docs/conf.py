@@ -22,6 +22,7 @@ exclude_patterns = ["_build"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 myst_heading_anchors = 2
+myst_enable_extensions = ["dollarmath"]
 default_role = "code"
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

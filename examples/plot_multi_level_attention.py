@@ -63,7 +63,7 @@ for clip in range(3):
 # %%
 # When
 # ----
-# The attention of the first level, on the clip with most sounds; frames are the true events.
+# The attention of the net with a single level, on the clip with most sounds; frames are the true events.
 clip = int(np.argmax(test.y.to_numpy().sum(axis=1)))
 single = models["1-A"]
 AttentionDisplay.from_estimator(single, test.X[clip], spans=test.events[clip])

@@ -109,7 +109,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
         if not self._takes_multilabel:
             raise ValueError(
                 f"y of shape {np.shape(y)} has several labels a clip; {type(self).__name__} takes one label a clip: "
-                f"pass y of shape ({n_clips},) or use ZeroShotTemporalAttention or ZeroShotContrastive."
+                f"pass y of shape ({n_clips},) or use another model, such as ZeroShotTemporalAttention."
             )
         self._indicator_dtype = indicator_dtype(y)
         return encode_indicators(y, n_clips, labels=None if named else self.label_texts, **known)
