@@ -54,6 +54,13 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         labels : ndarray of shape (n,) or (n, n_labels)
             The best label of each clip, on a tie the candidate that comes first. For multi-label models the
             indicator, in the dtype of fit's y: 1 where the score is above ``threshold``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, come twice or are unknown to the model.
         """
         scores, candidates = self._scores(X, labels)
         if self._multilabel:
@@ -75,6 +82,13 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         probabilities : ndarray of shape (n, n_labels)
             Columns in the order of ``labels``: softmax of ``scores / temperature`` over the candidates, or for
             multi-label models the logistic function of ``(scores - threshold) / temperature`` of each label.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, come twice or are unknown to the model.
         """
         scores, candidates = self._scores(X, labels)
         return self._probabilities(scores, candidates)
@@ -94,6 +108,13 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         scores : ndarray of shape (n, n_labels) or (n,)
             Columns in the order of ``labels``. Without ``labels`` and with two classes, also those of a view,
             scikit-learn's binary form: the score of the second minus that of the first (not for multi-label models).
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, come twice or are unknown to the model.
         """
         scores, _ = self._scores(X, labels)
         if labels is None and scores.shape[1] == 2 and not self._multilabel:
@@ -116,6 +137,13 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         -------
         tags : list of lists of (label, probability)
             Best first.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, come twice or are unknown to the model.
         """
         scores, candidates = self._scores(X, labels)
         n_best = 1 if top_k is None and not self._multilabel else len(candidates)

@@ -107,6 +107,11 @@ class EpochTraining:
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            With ``validation_fraction``, for bad X, y or parameters, and if training diverges. The model stays as it was.
         """
         if self.validation_fraction is not None:
             raise ValueError("partial_fit makes one pass and cannot stop early; set validation_fraction=None.")

@@ -112,6 +112,11 @@ class FewShotKFold(BaseCrossValidator):
         Returns
         -------
         n_splits : int
+
+        Raises
+        ------
+        ValueError
+            Without y.
         """
         if y is None:
             raise ValueError("FewShotKFold counts its folds from the labels; pass y.")

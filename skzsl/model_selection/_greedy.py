@@ -90,6 +90,11 @@ class GreedyLabelFolds(BaseCrossValidator):
         ------
         train, validation, test : ndarrays of int
             Row indices.
+
+        Raises
+        ------
+        ValueError
+            With fewer than three folds, or labels than folds.
         """
         if self.n_folds < 3:
             raise ValueError(f"n_folds={self.n_folds}; training, validation and test need at least 3.")

@@ -53,6 +53,11 @@ class _LabelSplitter(BaseCrossValidator):
         Returns
         -------
         n_splits : int
+
+        Raises
+        ------
+        ValueError
+            Without y.
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} counts its folds from the labels; pass y.")

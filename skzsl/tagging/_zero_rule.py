@@ -62,6 +62,11 @@ class ZeroRuleClassifier(EmbeddingClassifier):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            For bad X or y.
         """
         n_clips = len(check_segments(self, X, reset=True))
         self._multilabel = is_indicator(y)
