@@ -111,7 +111,8 @@ class EpochTraining:
         Raises
         ------
         ValueError
-            With ``validation_fraction``, for bad X, y or parameters, and if training diverges. The model stays as it was.
+            With ``validation_fraction``, for bad X, y or parameters, and if training diverges; the model stays as it
+            was.
         """
         if self.validation_fraction is not None:
             raise ValueError("partial_fit makes one pass and cannot stop early; set validation_fraction=None.")
