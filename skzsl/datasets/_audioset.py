@@ -61,6 +61,12 @@ def load_audioset_vggish(path, *, labels=None):
         If a file is empty, damaged (every checksum is compared) or foreign, if a number has no label, and if
         ``labels`` is missing for TFRecords, given for an npz file, or has duplicates.
 
+    Notes
+    -----
+    The features are Google's, released as TFRecords. An npz file holds the same in arrays: ``X``, uint8 (n, 10, 128);
+    ``Y_packed``, ``numpy.packbits`` of the indicator along its rows; ``ytid``, ``start`` and ``end`` of each clip; and
+    ``class_name`` and ``class_mid`` of each label.
+
     References
     ----------
     Gemmeke et al. (2017). Audio Set: an ontology and human-labeled dataset for audio events. ICASSP. CC BY 4.0.

@@ -44,6 +44,12 @@ def load_esc50_embeddings(folder):
     FileNotFoundError
         If a file is missing.
 
+    Notes
+    -----
+    The files are made from ESC-50 with YAMNet and are not published. The npz file holds ``X_q``, int8 (2000, 9, 1024),
+    which is ``X / X_scale + X_zero``, and ``y``, ``fold`` and ``freesound_id`` of each clip; the json file is a list, in
+    the order of y, of ``text``, ``category``, ``zsl_random_fold`` and ``added_words`` of each label.
+
     References
     ----------
     Piczak (2015). ESC: dataset for environmental sound classification. ACM Multimedia. CC BY-NC.
