@@ -47,8 +47,8 @@ def load_esc50_embeddings(folder):
     Notes
     -----
     The files are made from ESC-50 with YAMNet and are not published. The npz file holds ``X_q``, int8 (2000, 9, 1024),
-    which is ``X / X_scale + X_zero``, and ``y``, ``fold`` and ``freesound_id`` of each clip; the json file is a list, in
-    the order of y, of ``text``, ``category``, ``zsl_random_fold`` and ``added_words`` of each label.
+    which is ``X / X_scale + X_zero``, and ``y``, ``fold`` and ``freesound_id`` of each clip; the json file lists
+    ``text``, ``category``, ``zsl_random_fold`` and ``added_words`` of each label, in the order of y.
 
     References
     ----------
