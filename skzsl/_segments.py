@@ -49,11 +49,13 @@ class Segments:
         count, mean, squares = 0, np.zeros(n_features), np.zeros(n_features)
         values = self.three_d()
         for rows in row_chunks(values):
-            block = values[rows][self.mask(rows)].astype(np.float64)
+            block, mask = values[rows], self.mask(rows)
+            block = (block.reshape(-1, n_features) if mask.all() else block[mask]).astype(np.float64)
             block_mean = block.mean(axis=0)
+            block -= block_mean
             # Chan, Golub & LeVeque (1983): no difference of large sums.
             step, total = block_mean - mean, count + len(block)
-            squares += np.square(block - block_mean).sum(axis=0) + step**2 * count * len(block) / total
+            squares += np.einsum("ij,ij->j", block, block) + step**2 * count * len(block) / total
             mean += step * len(block) / total
             count = total
         variance, epsilon = squares / count, np.finfo(np.float64).eps
