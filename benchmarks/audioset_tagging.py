@@ -10,8 +10,7 @@ import time
 
 import numpy as np
 import torch
-from common import Results, fingerprint, parser, print_table
-from joblib import Parallel, delayed
+from common import Results, fingerprint, measure_all, parser, print_table
 from sklearn.frozen import FrozenEstimator
 
 from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier, nets
@@ -107,15 +106,18 @@ def fit(model, seed, train):
 def run(results, models, seeds, train, test, prefix, code):
     """Measure what is missing, two at a time, and save each as it comes."""
     codes = {name: fingerprint_of(model, code) for name, model in models.items()}
-    keys = {f"{prefix}, {name}, seed {seed}": (name, seed) for seed in seeds for name in models}
-    missing = [key for key, (name, _) in keys.items() if f"{key} [{codes[name]}]" not in results.figures]
-    calls = [delayed(measure)(key, models[keys[key][0]], keys[key][1], train, test) for key in missing]
-    for key, figures in Parallel(n_jobs=2, return_as="generator_unordered")(calls):
-        results.get(key, lambda figures=figures: figures, codes[keys[key][0]])
-        print(f"{key}: mAP {figures['fused']['mAP']:.4f}, {figures['fused']['seconds'] / 60:.1f} min", flush=True)
-    return {
-        name: [results.figures[f"{prefix}, {name}, seed {seed} [{codes[name]}]"] for seed in seeds] for name in models
+    calls = {
+        f"{prefix}, {name}, seed {seed}": (codes[name], figures_of, f"{prefix}, {name}", model, seed, train, test)
+        for seed in seeds
+        for name, model in models.items()
     }
+    found = measure_all(results, calls)
+    return {name: [found[f"{prefix}, {name}, seed {seed}"] for seed in seeds] for name in models}
+
+
+def figures_of(*arguments):
+    """What is measured, without its name."""
+    return measure(*arguments)[1]
 
 
 def fingerprint_of(model, code):

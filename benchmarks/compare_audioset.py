@@ -293,7 +293,7 @@ def calls(folder, memory):
     return found
 
 
-def tables(found):
+def tables(_, found):
     """Print what the folds are, and a table of figures for each kind of fold."""
     for kind, title in KINDS.items():
         report, base = found[f"audioset, {kind}, relatives"], np.array(found[f"audioset, {kind}, baselines"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 
 from .._compat import num_samples
 from .._indicators import is_indicator
@@ -70,18 +72,18 @@ class GeneralizedSplit(BaseCrossValidator):
         ValueError
             If a label has a single training clip or recording, which cannot be on both sides, and for bad groups.
         """
-        if not (isinstance(self.seen_size, float) and 0 < self.seen_size < 1):
-            raise ValueError(f"seen_size={self.seen_size!r}; pass a share between 0 and 1.")
+        check_scalar(self.seen_size, "seen_size", Real, min_val=0, max_val=1, include_boundaries="neither")
+        if np.isnan(self.seen_size):
+            raise ValueError("seen_size=nan; pass a share between 0 and 1.")
         rng = check_random_state(self.random_state)
         labels = None if is_indicator(y) else label_array(y, "y")
         recordings, _ = check_recordings(groups, num_samples(y))
         for train, test in base_splitter(self.splitter, self.random_state).split(X, y, groups):
-            apart = train[~np.isin(recordings[train], recordings[test])]
-            if labels is not None and len(lost := np.setdiff1d(labels[train], labels[apart])):
+            before, train = train, train[~np.isin(recordings[train], recordings[test])]
+            if labels is not None and len(lost := np.setdiff1d(labels[before], labels[train])):
                 raise ValueError(
                     f"All clips of label {lost[0].item()!r} come from recordings of unseen labels; leave groups out."
                 )
-            train = apart
             joins = self._share(None if labels is None else labels[train], recordings[train], rng)
             yield train[~joins], np.sort(np.r_[test, train[joins]])
 

@@ -20,7 +20,7 @@ _BLOCK_CLIPS = 1 << 13
 _FEW_LABELS = 64
 _DENSE = 0.02
 _BITS = 62
-_RCOND = 1e-4  # times a thousandth is about the eps of float32
+_RCOND = 1e-4  # the eps of float32 over it is about a thousandth, the error of the map that is put up with
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def clip_sums(
 
     Notes
     -----
-    In float32, which takes half the time, each block is multiplied in float32 and added in float64: ``gram`` is off by
-    about eps = 1e-7 of its norm, however many the clips, and the map by eps times the condition number of ``gram +
+    In float32, for speed, each block is multiplied in float32 and added in float64: ``gram`` is off by about
+    eps = 1e-7 of its norm, however many the clips, and the map by eps times the condition number of ``gram +
     alpha_audio I``. Where that is more than a thousandth, or a product overflows, the clips are summed up again, in
     float64.
     """

@@ -1,0 +1,295 @@
+"""The ESC-50 part of compare.py: one label a clip, two partitions of the labels into five folds, one unseen at a time.
+
+Hyperparameters are chosen over class-disjoint folds of the training labels, and so is the penalty on seen labels; the
+test labels are scored once.
+
+YAMNet was trained on AudioSet's classes, which name most labels of ESC-50, so where its class scores are used "unseen"
+means without a clip of ESC-50. ZeroShotNearest needs embeddings of CLAP's kind and has no figures here.
+"""
+
+import inspect
+import time
+from functools import cache, partial
+
+import esc50_recipe
+import joblib
+import numpy as np
+import torch
+from common import fingerprint, print_table
+from esc50_recipe import audio, texts, unit_halves
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+
+from skzsl import (
+    ZeroRuleClassifier,
+    ZeroShotBilinear,
+    ZeroShotContrastive,
+    ZeroShotConvex,
+    ZeroShotRidge,
+    ZeroShotTemporalAttention,
+    metrics,
+    nets,
+    with_labels,
+)
+from skzsl.datasets import load_esc50_embeddings
+from skzsl.metrics import generalized_accuracy, harmonic_mean, per_label_accuracy, seen_unseen_curve
+from skzsl.model_selection import GeneralizedSplit, LeaveOneCategoryOut, get_scorer
+from skzsl.preprocessing import SegmentPooling, Segmentwise
+from skzsl.text import SentenceEncoder
+
+GENERALIZED = ("seen_accuracy", "unseen_accuracy", "harmonic", "ausuc")
+MOMENTUM = partial(torch.optim.SGD, momentum=0.9)
+HALVES = [audio([FunctionTransformer(unit_halves)]), audio([StandardScaler(), Normalizer()])]
+PARTITIONS = {"random": "random label partition", "setting 3": "setting 3 (leave one category out)"}
+
+
+def clips(X):
+    """Roots of mean and maximum over segments, and roots of the segments."""
+    return np.sqrt(SegmentPooling("mean+max").fit_transform(X)), np.sqrt(X)
+
+
+def rows(esc50, scores, source_labels, memory):
+    """Name to a Pipeline, its grid, its clips and what its figures depend on besides this file."""
+    pooled, roots = clips(esc50.X)
+    segments = [Segmentwise(audio([Normalizer()])), Segmentwise(audio([StandardScaler(), Normalizer()]))]
+    encoders = texts(esc50.synonyms)
+
+    def row(model, grid, X=pooled, prepared=HALVES, kind="joined or whitened", also=()):
+        grid = [{f"model__{name}": values for name, values in part.items()} for part in grid]
+        shared = {"audio": prepared, "model__text_encoder": encoders[kind]}
+        pipeline = Pipeline([("audio", "passthrough"), ("model", model)], memory=memory)
+        return pipeline, [{**shared, **part} for part in grid], X, (inspect.getmodule(type(model)), *also)
+
+    def tagger(label_texts):
+        steps = [("audio", "passthrough"), ("model", ZeroShotConvex(source_labels=source_labels))]
+        grid = {"model__n_top": [3, 10, 30], "model__label_texts": [label_texts]}
+        return Pipeline(steps), [grid], scores, (inspect.getmodule(ZeroShotConvex),)
+
+    regularisers = [{"alpha_audio": [10.0, 100.0, 1000.0], "alpha_text": [0.1, 1.0, 10.0]}]
+    minibatch = {"weight_decay": 0.01, "batch_size": 64, "random_state": 0, "device": "cpu"}
+    net = {"standardize": False, "random_state": 0, "device": "cpu"}
+    return {
+        "ZeroShotRidge": row(ZeroShotRidge(), regularisers),
+        "ZeroShotRidge, names only": row(ZeroShotRidge(), regularisers, kind="names"),
+        "ZeroShotBilinear": row(
+            ZeroShotBilinear(random_state=0), [{"lr": [0.0003, 0.001, 0.003], "max_epochs": [1, 2, 5]}]
+        ),
+        "ZeroShotBilinear, solver='minibatch'": row(
+            ZeroShotBilinear(solver="minibatch", optimizer="SGD", **minibatch),
+            [{"lr": [1.0, 3.0], "max_epochs": [2, 5]}],
+            also=(nets.training,),
+        ),
+        "ZeroShotContrastive": row(
+            ZeroShotContrastive(logit_scale=2.0, **net),
+            [
+                {"head": ["mlp"], "lr": [0.003], "max_epochs": [3, 6]},
+                {"head": ["linear"], "optimizer": [MOMENTUM], "lr": [0.1, 0.3], "max_epochs": [6]},
+            ],
+            also=(nets.contrastive, nets.training),
+        ),
+        "ZeroShotTemporalAttention, 9 segments": row(
+            ZeroShotTemporalAttention(**net),
+            [{"lr": [0.001, 0.003], "max_epochs": [3, 10]}],
+            X=roots,
+            prepared=segments,
+            also=(nets.attention, nets.training),
+        ),
+        "ZeroShotConvex, logistic regression": row(
+            ZeroShotConvex(classifier=LogisticRegression(max_iter=300)),
+            [{"classifier__C": [0.1, 1.0, 10.0], "n_top": [5, 40]}],
+        ),
+        "ZeroShotConvex, YAMNet's class scores, names": tagger(None),
+        "ZeroShotConvex, YAMNet's class scores": tagger(joined_names(esc50.synonyms)),
+    }
+
+
+def joined_names(synonyms):
+    """Label to its name and synonyms."""
+    return {label: esc50_recipe.AddWords(synonyms)([label])[0] for label in synonyms}
+
+
+def unseen_fold(splitter, X, y, groups, test, recordings=None):
+    """The rows of the fold whose unseen labels are those of the group ``test``."""
+    folds = splitter.split(X, y, recordings)
+    return next((train, rest) for train, rest in folds if test not in {groups[label] for label in y[train]})
+
+
+def measure(estimator, grid, X, y, recordings, groups, test):
+    """Search without the test labels; score them among themselves, then together with the seen ones."""
+    settle()
+    inner = LeaveOneCategoryOut(groups)
+    general = GeneralizedSplit(inner, seen_size=0.2, random_state=0)
+    train, mixed = unseen_fold(general, X, y, groups, test, recordings)
+    start = time.perf_counter()
+    search = GridSearchCV(
+        estimator, grid, cv=inner, scoring=get_scorer("zsl_accuracy"), refit=False, error_score="raise"
+    ).fit(X[train], y[train])
+    found = {"search_s": time.perf_counter() - start, "validation": float(search.best_score_)}
+    model = clone(estimator).set_params(**search.best_params_, memory=None)
+
+    known, rest = unseen_fold(inner, X, y, groups, test)
+    start = time.perf_counter()
+    fitted = clone(model).fit(X[known], y[known])
+    found["fit_s"] = time.perf_counter() - start
+    view = with_labels(fitted, np.unique(y[rest]))
+    view.predict(X[rest])  # the first call encodes the labels
+    start = time.perf_counter()
+    predicted = view.predict(X[rest])
+    found["predict_s"] = time.perf_counter() - start
+    found["zsl"] = per_label_accuracy(y[rest], predicted)
+
+    penalty = choose_penalty(model, X[train], y[train], recordings[train], general)
+    fitted = clone(model).set_params(model__seen_penalty=penalty).fit(X[train], y[train])
+    found["gzsl"] = [float(get_scorer(f"gzsl_{name}")(fitted, X[mixed], y[mixed])) for name in GENERALIZED]
+    chosen = {name: brief(value) for name, value in search.best_params_.items()}
+    return {**found, "penalty": penalty, "chosen": chosen}
+
+
+def brief(value):
+    """The two ends of what repr says."""
+    text = " ".join(repr(value).split())
+    return text if len(text) < 100 else f"{text[:60]} ... {text[-40:]}"
+
+
+def choose_penalty(model, X, y, recordings, general):
+    """The penalty on seen labels with the best mean H over folds whose unseen labels are training labels."""
+    curves = []
+    for train, test in general.split(X, y, recordings):
+        fitted = clone(model).fit(X[train], y[train])
+        view = with_labels(fitted, np.unique(y))
+        curves.append(seen_unseen_curve(y[test], view.decision_function(X[test]), view.classes_, np.unique(y[train])))
+    penalties = np.unique(np.concatenate([curve.penalty[1:] for curve in curves]))
+    places = [np.searchsorted(curve.penalty, penalties, side="right") - 1 for curve in curves]
+    means = [harmonic_mean(curve.seen[at], curve.unseen[at]) for curve, at in zip(curves, places, strict=True)]
+    best = int(np.mean(means, axis=0).argmax())
+    return float(penalties[best : best + 2].mean())  # up to the next nothing changes
+
+
+def supervised(X, y, fold):
+    """Accuracy of each label under logistic regression trained on the other official folds: labels of one's own."""
+    settle()
+    pipeline = Pipeline([("audio", "passthrough"), ("model", LogisticRegression(max_iter=300))])
+    grid = {"audio": HALVES, "model__C": [1.0, 10.0, 100.0]}
+    predicted = np.empty_like(y)
+    for train, test in PredefinedSplit(fold).split():
+        search = GridSearchCV(pipeline, grid, cv=PredefinedSplit(fold[train]), error_score="raise")
+        predicted[test] = search.fit(X[train], y[train]).predict(X[test])
+    return {label: float(np.mean(predicted[y == label] == label)) for label in np.unique(y).tolist()}
+
+
+def without_training(scores, source_labels, y, synonyms):
+    """Accuracy among all 50 labels of YAMNet's class scores and nothing else, with names and with synonyms."""
+    found = {}
+    for name, label_texts in (("names", None), ("names + synonyms", joined_names(synonyms))):
+        for centred, encoder in (("", None), (", not centred", SentenceEncoder())):
+            model = ZeroShotConvex(encoder, source_labels=source_labels, label_texts=label_texts).fit(scores)
+            found[name + centred] = float(np.mean(model.predict(scores, labels=np.unique(y)) == y))
+    return found
+
+
+def zero_rule(y, recordings, groups):
+    """What the most frequent label scores, an oracle fitted on the test clips of each fold: ZSL, S, U."""
+    found, X = [], np.zeros((len(y), 1))
+    general = GeneralizedSplit(LeaveOneCategoryOut(groups), seen_size=0.2, random_state=0)
+    for train, mixed in general.split(X, y, recordings):
+        unseen = mixed[~np.isin(y[mixed], y[train])]
+        alone = ZeroRuleClassifier().fit(X[unseen], y[unseen]).predict(X[unseen])
+        both = ZeroRuleClassifier().fit(X[mixed], y[mixed]).predict(X[mixed])
+        found.append([per_label_accuracy(y[unseen], alone), *generalized_accuracy(y[mixed], both, np.unique(y[train]))])
+    return np.array(found)
+
+
+def settle():
+    """One thread a process."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+@cache
+def load(folder):
+    """ESC-50, YAMNet's class scores of each clip, and their names."""
+    with np.load(folder / "esc50_yamnet.npz", allow_pickle=False) as stored:
+        scores, source_labels = stored["scores"].astype(np.float32).mean(axis=1), stored["score_class_name"].tolist()
+    return load_esc50_embeddings(folder), scores, source_labels
+
+
+def partitions_of(esc50):
+    """Two ways to deal the labels into five groups."""
+    return {"random": esc50.random_folds, "setting 3": esc50.categories}
+
+
+def calls(folder, memory):
+    """Key to code, function and arguments of every figure on ESC-50."""
+    esc50, scores, source_labels = load(folder)
+    partitions = partitions_of(esc50)
+    general = (esc50_recipe, clips, settle, measure, unseen_fold, choose_penalty, inspect.getmodule(GeneralizedSplit))
+    models = rows(esc50, scores, source_labels, memory)
+    pooled = models["ZeroShotRidge"][2]
+    found = {}
+    for name, (estimator, grid, X, also) in models.items():
+        what = joblib.hash([clone(estimator).set_params(memory=None), grid])[:6]
+        code = f"{fingerprint(*general, metrics.seen_unseen_curve, *also)}-{what}"
+        for key, groups in partitions.items():
+            for test in sorted(set(groups.values())):
+                found[f"{key}, {name}, fold {test}"] = (
+                    code,
+                    measure,
+                    estimator,
+                    grid,
+                    X,
+                    esc50.y,
+                    esc50.recordings,
+                    groups,
+                    test,
+                )
+    code = fingerprint(esc50_recipe, clips, supervised)
+    found["supervised, 50 labels"] = (code, supervised, pooled, esc50.y, esc50.fold)
+    for key, groups in partitions.items():
+        for test in sorted(set(groups.values())):
+            kept = np.array([groups[label] == test for label in esc50.y])
+            found[f"{key}, supervised, fold {test}"] = (
+                code, supervised, pooled[kept], esc50.y[kept], esc50.fold[kept]
+            )  # fmt: skip
+    code = fingerprint(without_training, joined_names, inspect.getmodule(ZeroShotConvex))
+    found["without training"] = (code, without_training, scores, source_labels, esc50.y, esc50.synonyms)
+    return found
+
+
+def spread(values):
+    """Mean and deviation over folds in a cell."""
+    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
+
+
+def tables(folder, found):
+    """Print a table for each partition, and ConSE without training."""
+    esc50, partitions = load(folder)[0], partitions_of(load(folder)[0])
+    names = list(dict.fromkeys(key.split(", ", 1)[1].split(", fold ")[0] for key in found if ", fold " in key))
+    names.remove("supervised")
+    header = ["", "ZSL, mean ± sd over folds", "S", "U", "H", "AUSUC", "fit, s", "predict, ms", "search, s"]
+    for key, groups in partitions.items():
+        folds = sorted(set(groups.values()))
+        zero = zero_rule(esc50.y, esc50.recordings, groups)
+        h = harmonic_mean(zero[:, 1], zero[:, 2])
+        table = [
+            ["chance", ".100", ".020", ".020", ".020", *["-"] * 4],
+            ["zero rule, an oracle", spread(zero[:, 0]), *np.c_[zero[:, 1:], h].mean(axis=0), *["-"] * 4],
+        ]
+        for name in names:
+            runs = [found[f"{key}, {name}, fold {test}"] for test in folds]
+            seconds = [np.median([run[kind] for run in runs]) for kind in ("fit_s", "predict_s", "search_s")]
+            times = [f"{seconds[0]:.2f}", f"{1000 * seconds[1]:.0f}", f"{seconds[2]:.0f}"]
+            figures = np.mean([run["gzsl"] for run in runs], axis=0)
+            table.append([name, spread([run["zsl"] for run in runs]), *figures, *times])
+        table.append(["ZeroShotNearest (needs embeddings of CLAP's kind)", *["-"] * 8])
+        among = [np.mean(list(found[f"{key}, supervised, fold {test}"].values())) for test in folds]
+        all_labels = found["supervised, 50 labels"].items()
+        sides = np.array([[np.mean([accuracy for label, accuracy in all_labels if (groups[label] == test) == own])
+                           for own in (False, True)] for test in folds])  # fmt: skip
+        bound = [*sides.mean(axis=0), harmonic_mean(*sides.T).mean()]
+        table.append(["supervised bound: logistic regression, official folds", spread(among), *bound, *["-"] * 4])
+        print_table(f"ESC-50, {PARTITIONS[key]}: accuracy", header, table)
+    table = [[name, accuracy] for name, accuracy in found["without training"].items()]
+    print_table("ConSE from YAMNet's class scores, 50 labels, nothing trained", ["texts", "accuracy"], table)
