@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .layers import sigmoid
+from .layers import sigmoid, widened
 from .standardized import all_present
 
 _CLIP = 1e-7
@@ -38,9 +38,9 @@ class AttentionPooling(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Pool the segments of every clip."""
-        scores = spread(self.score(features), mask)
+        scores = _logits(self.score, features, mask)
         if self.attention is not None:
-            return attended_mean(spread(self.attention(features), mask), scores, mask, self.reading)
+            return attended_mean(_logits(self.attention, features, mask), scores, mask, self.reading)
         probabilities = sigmoid(scores).masked_fill(~mask[:, :, None], 0.0)
         if self.reading == "max":
             return probabilities.amax(dim=1)
@@ -48,19 +48,24 @@ class AttentionPooling(nn.Module):
 
     def frames(self, features: Tensor) -> Tensor:
         """Probabilities (N, C) of the segments alone."""
-        return sigmoid(self.score(features))
+        return sigmoid(widened(self.score(features)))
 
     def weights(self, features: Tensor, mask: Tensor) -> Tensor:
         """Weights (n, T, C) of the segments, which sum to 1 over T."""
         if self.attention is not None:
-            weights = _positive_weights(spread(self.attention(features), mask), mask, self.reading)
+            weights = _positive_weights(_logits(self.attention, features, mask), mask, self.reading)
             return weights / weights.sum(dim=1, keepdim=True)
         if self.reading == "mean":
             weights = (mask / mask.sum(dim=1, keepdim=True)).to(features.dtype)
             return weights[:, :, None].expand(-1, -1, self.score.out_features)
-        scores = spread(self.score(features), mask).masked_fill(~mask[:, :, None], -torch.inf)
+        scores = _logits(self.score, features, mask).masked_fill(~mask[:, :, None], -torch.inf)
         first = scores.argmax(dim=1, keepdim=True)
         return torch.zeros_like(scores).scatter_(1, first, 1.0)
+
+
+def _logits(layer, features, mask):
+    """What a layer gives the segments, (n, T, C)."""
+    return widened(spread(layer(features), mask))
 
 
 def attended_mean(attention: Tensor, scores: Tensor, mask: Tensor, reading: str) -> Tensor:

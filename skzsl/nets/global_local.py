@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention_pooling import gather, spread
-from .layers import ReLUDropout, RowNorm, sigmoid
+from .layers import ReLUDropout, RowNorm, sigmoid, widened
 from .multi_level import log_odds
 from .standardized import StandardizedModule, start_from
 
@@ -57,7 +57,7 @@ class ConvStream(StandardizedModule):
         """Log-odds (n, C) of the clips, and (n, T, C) of the segments without gradient."""
         features = self._extract(segments, mask)
         with torch.no_grad():
-            frames = self.score(F.relu(self.hidden(features.detach())))
+            frames = widened(self.score(F.relu(self.hidden(features.detach()))))
         return self._classify(features, mask), frames
 
     def _extract(self, segments, mask):
@@ -70,7 +70,7 @@ class ConvStream(StandardizedModule):
         present = mask[:, :, None]
         highest = features.masked_fill(~present, -torch.inf).amax(dim=1)
         mean = (features * present).sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        return self.score(self.activate(self.hidden(self.drop(highest + mean))))
+        return widened(self.score(self.activate(self.hidden(self.drop(highest + mean)))))
 
 
 class _ConvBlock(nn.Module):
@@ -148,7 +148,7 @@ class GlobalLocalModule(nn.Module):
         of_windows = probabilities.new_zeros(len(mask), n_places, probabilities.shape[1])
         of_windows = of_windows.index_put((clip, place), probabilities)
         share = counts.new_zeros(len(mask), n_places).index_put((clip, place), counts[clip, start])
-        mean = torch.einsum("nw,nwc->nc", share / share.sum(dim=1, keepdim=True), of_windows)
+        mean = (of_windows * (share / share.sum(dim=1, keepdim=True))[:, :, None]).sum(dim=1)
         return 0.5 * (of_windows.amax(dim=1) + mean)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .batches import RowBatches, RowData
+from .layers import widened
 
 _BATCH_BYTES = 4 << 20
 
@@ -37,7 +38,7 @@ def apply_in_batches(method, inputs, *fixed, shape, **settings) -> np.ndarray:
     result, start = np.empty((len(inputs[0]), *shape), dtype=np.float32), 0
     with torch.inference_mode():
         for batch, _ in batches:
-            rows = method(*batch, *tensors, **settings).cpu().numpy()
+            rows = widened(method(*batch, *tensors, **settings)).cpu().numpy()
             result[start : start + len(rows)] = rows
             start += len(rows)
     return result

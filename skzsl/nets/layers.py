@@ -63,6 +63,11 @@ class RowNorm(nn.BatchNorm1d):
         return super().forward(values)
 
 
+def widened(values: Tensor) -> Tensor:
+    """Values in float32 at least, also where ``torch.autocast`` has computed them in less."""
+    return values.float() if values.dtype.itemsize < 4 else values
+
+
 def sigmoid(values: Tensor) -> Tensor:
     """Logistic function that, without gradients, gives equal values equal results.
 

@@ -80,7 +80,10 @@ class MultiLevelAttentionModule(StandardizedModule):
             yield features, pool
 
     def _fuse(self, probabilities):
-        return log_odds(probabilities[0]) if self.fuse is None else self.fuse(torch.cat(probabilities, dim=-1))
+        if self.fuse is None:
+            return log_odds(probabilities[0])
+        with torch.autocast(probabilities[0].device.type, enabled=False):  # differences of large products
+            return self.fuse(torch.cat(probabilities, dim=-1))
 
 
 def log_odds(probabilities: Tensor) -> Tensor:

@@ -58,6 +58,17 @@ def resolve_optimizer(optimizer, weight_decay):
 
 
 @contextmanager
+def fresh_autocast():
+    """Let ``torch.autocast`` cast weights anew for every batch; within one context it would keep those of the first."""
+    kept = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(kept)
+
+
+@contextmanager
 def seeded(seed, device):
     """Seed torch's generators inside, and leave them as they were."""
     devices = [device.index or 0] if device.type == "cuda" else []

@@ -18,8 +18,9 @@ from .._indicators import balancing_chances
 from .augmentation import MixedBatches
 from .batches import RowBatches, RowData
 from .callbacks import Progress, acts_on_batches, early_stopping, sets_rates
+from .layers import widened
 from .schedule import CycledBatches, WeightAverage
-from .settings import resolve_device, resolve_optimizer, seeded
+from .settings import fresh_autocast, resolve_device, resolve_optimizer, seeded
 
 _PREDICT_ROWS = 1024
 
@@ -91,7 +92,7 @@ class EmbeddingNet(NeuralNet):
         before = self._snapshot() if self.initialized_ else None
         try:
             self._change_lr(self.lr if lr is None else lr)
-            with seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
+            with fresh_autocast(), seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
                 self._train(inputs, targets, epochs, partial)
         except BaseException:
             if before is not None:
@@ -193,7 +194,7 @@ class EmbeddingNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Call the module on a batch and the fixed inputs."""
-        return self.module_(*x, *self._fixed_tensors())
+        return widened(self.module_(*x, *self._fixed_tensors()))
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run an epoch and record its mean loss over clips."""
@@ -252,7 +253,7 @@ class EmbeddingNet(NeuralNet):
         def gradient(inputs, targets):
             for parameter in parameters:
                 parameter.grad = None
-            loss = criterion(module(*inputs, *fixed), targets)
+            loss = criterion(widened(module(*inputs, *fixed)), targets)
             loss.backward()
             return loss
 
