@@ -264,8 +264,8 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         return softmax(scaled, axis=1).astype(scores.dtype)
 
     def _check_thresholds(self):
-        """Refuse a number of thresholds other than that of the labels, before training."""
-        if not isinstance(self.threshold, Mapping):
+        """Refuse a number of thresholds other than that of the labels, before training; one label a clip needs none."""
+        if self._multilabel and not isinstance(self.threshold, Mapping):
             self._thresholds(self.classes_)
 
     def _thresholds(self, candidates):

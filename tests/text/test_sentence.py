@@ -34,6 +34,12 @@ def test_model_stays_out_of_pickles(tiny_model):
     assert len(pickle.dumps(SentenceEncoder(tiny_model).fit(["dog"]))) < 1000
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+def test_a_device_that_is_not_there_is_named(tiny_model, device):
+    with pytest.raises(ValueError, match=rf"device='{device}' cannot hold the model \(.+\); pass 'cpu'"):
+        SentenceEncoder(tiny_model, device=device).fit(["dog"])
+
+
 def test_missing_folder_is_named():
     with pytest.raises(ModelNotFoundError, match=r"no model folder at '/no/such/model'"):
         SentenceEncoder("/no/such/model").fit(["dog"])
