@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .exceptions import LabelTextWarning
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # mixes bits when multiplied by, as in Fibonacci hashing
+_BLOCK = 1 << 14  # texts hashed at once, which stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -61,33 +62,43 @@ def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
 def _distinct(labels):
     """The labels that occur, sorted, and the place of each clip's label among them, as ``np.unique`` returns them.
 
-    Millions of whole numbers are counted and of texts are hashed faster than they are sorted.
+    Millions of labels are hashed faster than they are sorted.
     """
-    if labels.dtype.kind == "U" and labels.dtype.itemsize and len(labels):
-        found, inverse = np.unique(_hashes(labels), return_inverse=True)
+    import pandas as pd
+
+    if labels.dtype.kind in "iu" or (labels.dtype.kind == "U" and labels.dtype.itemsize and len(labels)):
+        codes, found = pd.factorize(_hashes(labels) if labels.dtype.kind == "U" else labels)
         example = np.empty(len(found), dtype=np.intp)
-        example[inverse] = np.arange(len(labels))
-        texts = labels[example]
-        if (texts[inverse] == labels).all():  # no two texts have one hash
-            order = np.argsort(texts)
-            return texts[order], np.argsort(order)[inverse]
-    if labels.dtype.kind in "iu" and len(labels):
-        low, high = int(labels.min()), int(labels.max())
-        if high - low < len(labels) and high <= np.iinfo(np.int64).max:
-            offsets = labels.astype(np.int64) - low
-            present = np.zeros(high - low + 1, dtype=bool)
-            present[offsets] = True
-            return (np.flatnonzero(present) + low).astype(labels.dtype), (present.cumsum() - 1)[offsets]
+        example[codes] = np.arange(len(labels))
+        own = labels[example]
+        if labels.dtype.kind != "U" or (own[codes] == labels).all():  # no two texts have one hash
+            order = np.argsort(own)
+            return own[order], np.argsort(order)[codes]
     return np.unique(labels, return_inverse=True)
+
+
+def _characters(texts):
+    """Code points, (n, length)."""
+    return np.ascontiguousarray(texts).view(np.uint32).reshape(len(texts), texts.dtype.itemsize // 4)
+
+
+def _beginning_odd(texts):
+    """Places of the texts that do not begin with a visible ASCII character: all the empty ones, and few others."""
+    if not texts.dtype.itemsize:
+        return np.arange(len(texts))
+    first = _characters(texts)[:, 0].copy()
+    return np.flatnonzero((first <= ord(" ")) | (first > ord("~")))
 
 
 def _hashes(texts):
     """A number for each text, nearly always another one for another text."""
-    characters = np.ascontiguousarray(texts).view(np.uint32).reshape(len(texts), -1)
+    characters = _characters(texts)
     hashes = np.zeros(len(texts), dtype=np.uint64)
-    for column in characters.T:
-        hashes = (hashes ^ column) * _ODD
-        hashes ^= hashes >> np.uint64(29)
+    for start in range(0, len(texts), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for column in characters[block].T:
+            mixed = (hashes[block] ^ column) * _ODD
+            np.bitwise_xor(mixed, mixed >> np.uint64(29), out=hashes[block])
     return hashes
 
 
@@ -207,7 +218,9 @@ def _list_to_array(labels, name):
 
 def _refuse_missing(labels, name):
     if labels.dtype.kind == "U":
-        blank = np.flatnonzero(np.strings.isspace(labels) | (np.strings.str_len(labels) == 0))
+        suspects = _beginning_odd(labels)
+        texts = labels[suspects]
+        blank = suspects[np.strings.isspace(texts) | (np.strings.str_len(texts) == 0)]
         if len(blank):
             raise ValueError(f"{name}[{blank[0]}] = {labels[blank[0]].item()!r} is an empty label; give it a text.")
         return

@@ -46,6 +46,8 @@ def test_codes_count_in_the_labels_seen_so_far():
         (None, "target y is None"),
         (["rain", ""], r"y\[1\] = '' is an empty label"),
         (["rain", "  "], r"y\[1\] = '  ' is an empty label"),
+        (["rain", "\u3000"], r"y\[1\] = '\\u3000' is an empty label"),
+        (np.array([" rain", "é", "\t"]).astype(">U5"), r"y\[2\] = '\\t' is an empty label"),
         (["rain", None], r"y\[1\] is None"),
         (["rain", float("nan")], r"y\[1\] is nan"),
         (pd.Series(["rain", pd.NA], dtype=object), r"y\[1\] is <NA>"),
