@@ -46,7 +46,7 @@ X = np.load({str(path)!r}, mmap_mode="r")
 rng = np.random.default_rng(0)
 y = np.zeros((len(X), {n_labels}), dtype=np.uint8)
 y[np.arange(len(X)), rng.integers(0, {n_labels}, len(X))] = 1
-settings = dict(hidden_size=128, max_epochs=1, batch_size=500, random_state=0)
+settings = dict(hidden_size=128, max_epochs=1, random_state=0)
 model = {model}
 if {what!r} == "predict":
     model.fit(X[:1000], y[:1000])

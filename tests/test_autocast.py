@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from skzsl import (
     GlobalLocalAttentionClassifier,
@@ -79,3 +80,14 @@ def test_the_setting_of_autocast_is_left_as_it_was(clips):
     with torch.autocast("cpu", torch.bfloat16):
         fitted(TAGGERS[0], *clips)
         assert torch.is_autocast_cache_enabled()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("model", TAGGERS + ZERO_SHOT[1:], ids=lambda model: type(model).__name__)
+def test_losses_in_bfloat16_follow_those_in_float32_on_a_gpu(model, clips):
+    exact = losses(clone(model).set_params(device="cuda").fit(*clips))
+    with torch.autocast("cuda", torch.bfloat16):
+        half = losses(clone(model).set_params(device="cuda").fit(*clips))
+    assert not np.array_equal(exact, half)
+    np.testing.assert_allclose(half, exact, rtol=0.02, atol=0.05)
