@@ -230,12 +230,15 @@ class EmbeddingNet(NeuralNet):
     def _run_lean_epoch(self, iterator, training):
         self._set_training(training)
         step = self._make_step() if training else self._loss
+        # A tensor kept from every batch would split the heap, and memory would grow from batch to batch.
+        on_cpu = torch.device(self.device).type == "cpu"
         losses, sizes = [], []
         with torch.set_grad_enabled(training):
             for inputs, targets in iterator:
-                losses.append(step(inputs, targets).detach())
+                loss = step(inputs, targets)
+                losses.append(loss.item() if on_cpu else loss.detach())
                 sizes.append(len(targets))
-        return float(np.average(torch.stack(losses).cpu().numpy(), weights=sizes))
+        return float(np.average(losses if on_cpu else torch.stack(losses).cpu().numpy(), weights=sizes))
 
     def _score(self, iterator):
         self._set_training(False)
