@@ -15,11 +15,10 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
 
 class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Base of the encoders: ``fit`` checks texts and learns the width, ``transform`` calls ``_encode``."""
+    """Base of the encoders: ``fit`` encodes texts, which checks them and gives the width; ``transform`` encodes."""
 
     _parameter_constraints: dict = {}
 
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Check the parameters and encode the texts once, so that whatever is missing is missed now.
 
@@ -34,8 +33,30 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         self : object
         """
-        self._n_features_out = self._fit_encode(check_texts(X)).shape[1]
+        self._learn(X)
         return self
+
+    def fit_transform(self, X, y=None):
+        """Fit, and return the vectors of the texts, which are encoded once.
+
+        Parameters
+        ----------
+        X : list of str
+            Texts, such as label names.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_texts, n_features)
+        """
+        return self._learn(X)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def _learn(self, X):
+        vectors = self._fit_encode(check_texts(X))
+        self._n_features_out = vectors.shape[1]
+        return vectors
 
     def transform(self, X):
         """Encode texts.
@@ -84,6 +105,13 @@ def check_texts(texts) -> list[str]:
         if not text.strip():
             raise ValueError(f"Text {position} is empty ({text!r}); give it at least one word.")
     return texts
+
+
+def fit_transform(encoder, texts: list[str]):
+    """Vectors of the texts that an encoder is fitted on; the texts are encoded once if it can do that."""
+    if hasattr(encoder, "fit_transform"):
+        return encoder.fit_transform(texts)
+    return encoder.fit(texts).transform(texts)
 
 
 def dense(vectors) -> np.ndarray:

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from ._base import dense
+from ._base import dense, fit_transform
 from ._cache import recall
 from ._lookup import LookupEncoder
 from ._sentence import SentenceEncoder
@@ -32,9 +32,9 @@ class LabelVectors:
     """
 
     def __init__(self, text_encoder, texts: list[str]):
-        self.encoder = resolve_encoder(text_encoder).fit(texts)
+        self.encoder = resolve_encoder(text_encoder)
         self._known: dict[str, np.ndarray] = {}
-        self.of(texts)
+        self._known.update(zip(texts, self._checked(fit_transform(self.encoder, texts), texts), strict=True))
 
     def of(self, texts: list[str]) -> np.ndarray:
         """Vectors (n_texts, k) of texts, seen before or not.
@@ -44,10 +44,10 @@ class LabelVectors:
         ValueError
             If the encoder does not return one row of finite numbers for each text.
         """
-        return recall(self._known, texts, self._encode)
+        return recall(self._known, texts, lambda new: self._checked(self.encoder.transform(new), new))
 
-    def _encode(self, texts):
-        vectors = dense(self.encoder.transform(texts))
+    def _checked(self, vectors, texts):
+        vectors = dense(vectors)
         if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu" or not vectors.size:
             raise ValueError(
                 f"text_encoder turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must return "

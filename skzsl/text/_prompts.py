@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ._base import TextEncoder, dense, split_words
+from ._base import TextEncoder, dense, fit_transform, split_words
 from ._label_vectors import resolve_encoder
 from ._sentence import SentenceEncoder
 
@@ -42,13 +42,14 @@ class Prompts(TextEncoder):
         self.templates = templates
 
     def _fit_encode(self, texts):
-        encoder = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
-        self.encoder_ = encoder.fit(self._fill(texts))
-        return self._encode(texts)
+        self.encoder_ = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
+        return self._averaged(fit_transform(self.encoder_, self._fill(texts)), texts)
 
     def _encode(self, texts):
-        prompts = self._fill(texts)
-        vectors = dense(self.encoder_.transform(prompts))
+        return self._averaged(self.encoder_.transform(self._fill(texts)), texts)
+
+    def _averaged(self, vectors, texts):
+        vectors = dense(vectors)
         return vectors.reshape(-1, len(texts), vectors.shape[1]).mean(axis=0)
 
     def _fill(self, texts):
@@ -89,13 +90,16 @@ class WordAverage(TextEncoder):
         self.encoder = encoder
 
     def _fit_encode(self, texts):
-        encoder = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
-        self.encoder_ = encoder.fit([word for words in self._split(texts) for word in words])
-        return self._encode(texts)
+        self.encoder_ = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
+        words_of = self._split(texts)
+        return self._averaged(fit_transform(self.encoder_, _joined(words_of)), words_of)
 
     def _encode(self, texts):
         words_of = self._split(texts)
-        vectors = dense(self.encoder_.transform([word for words in words_of for word in words]))
+        return self._averaged(self.encoder_.transform(_joined(words_of)), words_of)
+
+    def _averaged(self, vectors, words_of):
+        vectors = dense(vectors)
         counts = np.array([len(words) for words in words_of])
         starts = np.r_[0, np.cumsum(counts)[:-1]]
         return np.add.reduceat(vectors, starts, axis=0) / counts[:, None].astype(vectors.dtype)
@@ -106,3 +110,7 @@ class WordAverage(TextEncoder):
             if not words:
                 raise ValueError(f"Text {text!r} has no word to average; give it letters or digits.")
         return words_of
+
+
+def _joined(words_of):
+    return [word for words in words_of for word in words]

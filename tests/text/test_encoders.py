@@ -1,12 +1,14 @@
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import Normalizer, StandardScaler
 
+from skzsl import ZeroShotRidge, with_labels
 from skzsl.exceptions import UnknownWordError
 from skzsl.text import HashingEncoder, LookupEncoder, Prompts, WordAverage
 
@@ -127,3 +129,36 @@ def test_word_average_is_the_mean_of_single_words():
     np.testing.assert_allclose(vectors, [[1.0, 2.0], [1.0, 0.0], [1.0, 4 / 3]])
     with pytest.raises(ValueError, match=r"'\?!' has no word"):
         WordAverage(HashingEncoder()).fit(["?!"])
+
+
+class Counting(BaseEstimator):
+    """Numbers for texts, which says what it was asked for; nothing else than fit and transform."""
+
+    asked: ClassVar[list] = []
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        self.asked.append(list(X))
+        return np.array([[len(text), text.count("a")] for text in X], dtype=float)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "asked"),
+    [
+        (Counting(), ["a dog", "bell", "rain"]),
+        (Prompts(Counting(), "hear {label}"), ["hear a dog", "hear bell", "hear rain"]),
+        (WordAverage(Counting()), ["a", "dog", "bell", "rain"]),
+        (make_pipeline(Counting(), StandardScaler()), ["a dog", "bell", "rain"]),
+        (Prompts(make_pipeline(WordAverage(Counting()), Normalizer()), "{label}"), ["a", "dog", "bell", "rain"]),
+    ],
+)
+def test_labels_are_encoded_once_in_a_fit(encoder, asked):
+    Counting.asked.clear()
+    X = np.random.default_rng(0).normal(size=(4, 3))
+    model = ZeroShotRidge(text_encoder=encoder).fit(X, ["a dog", "rain", "bell", "a dog"])
+    assert Counting.asked == [asked]
+    new = with_labels(model, ["a dog", "bell", "cat", "rain"])
+    np.testing.assert_allclose(new.decision_function(X)[:, [0, 1, 3]], model.decision_function(X))
+    assert all("cat" in text for texts in Counting.asked[1:] for text in texts)

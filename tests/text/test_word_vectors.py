@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
+from skzsl import ZeroShotRidge
 from skzsl.exceptions import ModelIntegrityError, ModelNotFoundError, UnknownWordError, UnknownWordWarning
 from skzsl.text import WordVectorEncoder, _cache
 
@@ -71,6 +72,15 @@ def test_unknown_words_beside_known_ones_are_left_out_with_a_warning(files, recw
     assert not recwarn
     with pytest.warns(UnknownWordWarning, match=r"\['of'\]"):
         encoder.set_params(oov="error").transform(["dog of rain"])
+
+
+def test_a_model_warns_once_of_what_it_leaves_out(files, recwarn):
+    encoder = WordVectorEncoder(files[0] / "v.kv", oov="warn")
+    ZeroShotRidge(text_encoder=encoder).fit(np.eye(3), ["dog of rain", "zzz", "dog"])
+    assert sorted(str(warning.message).split(";")[0] for warning in recwarn) == [
+        "v.kv does not know ['of']",
+        "v.kv knows no word of ['zzz']",
+    ]
 
 
 def test_case_is_kept_on_request(files):
