@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -21,6 +22,22 @@ from ._thresholds import label_thresholds
 from .exceptions import CandidateWarning
 
 
+def refuse_overflow(scores):
+    """Raise a ValueError for scores that are not finite."""
+    finite = np.isfinite(scores).all(axis=1)
+    if not finite.all():
+        clip = int(np.argmin(finite))
+        raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
+
+
+def penalize_seen(model, scores, candidates):
+    """Subtract a model's ``seen_penalty`` from the scores of the labels that it was trained on, in place."""
+    if not isinstance(model.seen_penalty, Real) or not math.isfinite(model.seen_penalty):
+        raise ValueError(f"seen_penalty={model.seen_penalty!r}; pass a number.")
+    if model.seen_penalty:
+        scores[:, np.isin(candidates, model.seen_classes_)] -= model.seen_penalty
+
+
 class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
     """Base of the classifiers of embeddings.
 
@@ -31,8 +48,9 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
     _takes_multilabel = False  # whether y may be an indicator
     _multilabel = False  # whether the y of fit was one
     _fixed_labels = False  # whether only labels of fit can be scored
+    _is_view = False  # whether classes_ are the candidates of with_labels
     _indicator_dtype: np.dtype  # of that y
-    _labels_of_fit: np.ndarray  # classes_ may be the candidates of a view
+    _labels_of_fit: np.ndarray
     classes_: np.ndarray
     temperature: float
     threshold: float
@@ -219,8 +237,14 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         candidates = self._candidates(labels)
         view = copy.copy(self)
         view.classes_ = candidates if self._multilabel else np.sort(candidates)
+        view._is_view = True
         view._become_view()
         return view
+
+    def _set_classes(self, classes):
+        """Take the labels of fit, for a model that is no view."""
+        self.classes_ = self._labels_of_fit = classes
+        self._is_view = False
 
     def _become_view(self):
         """Prepare a copy of a fitted model to be a view of it."""
@@ -234,8 +258,8 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
 
     def _match(self, y, labels):
         """Bring the columns of y and the candidates into one order."""
-        if labels is None and self.classes_ is not self._labels_of_fit:
-            labels = self.classes_  # a view
+        if labels is None and self._is_view:
+            labels = self.classes_
         if not is_indicator(y) and np.ndim(y) != 2:
             raise ValueError("This model was fitted on several labels a clip; pass y as an indicator (n, n_labels).")
         if labels is None and not hasattr(y, "columns"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -42,7 +43,7 @@ def with_labels(estimator, labels):
     >>> with_labels(model, ["high hum", "high beep"]).classes_
     array(['high beep', 'high hum'], dtype='<U9')
     """
-    if hasattr(estimator, "with_labels"):
+    if _is_model(estimator):
         return estimator.with_labels(labels)
     inner = _inside(estimator)
     if not isinstance(estimator, Pipeline):
@@ -62,7 +63,7 @@ def final_estimator(estimator):
     NotFittedError
         If it is not fitted.
     """
-    if not hasattr(estimator, "with_labels"):
+    if not _is_model(estimator):
         return final_estimator(_inside(estimator))
     check_is_fitted(estimator)
     return estimator
@@ -76,7 +77,7 @@ def unwrap(estimator, X):
     TypeError
         If there is no zero-shot estimator.
     """
-    if hasattr(estimator, "with_labels"):
+    if _is_model(estimator):
         return estimator, X
     if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
         X = estimator[:-1].transform(X)
@@ -95,9 +96,28 @@ def knows_its_labels_only(estimator) -> bool:
     return getattr(estimator, "_fixed_labels", False)
 
 
+def innermost(estimator):
+    """The model that a Pipeline or search, fitted or not, begins with in its last place."""
+    while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
+        estimator = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator.estimator
+    return estimator
+
+
+def label_scores(estimator, X):
+    """Scores (n, C) of the classes of a fitted estimator; ``decision_function`` gives (n,) for two."""
+    model, X = unwrap(estimator, X)
+    return model.decision_function(X, labels=model.classes_)
+
+
+def _is_model(estimator):
+    return hasattr(estimator, "with_labels") and not isinstance(estimator, FrozenEstimator)
+
+
 def _inside(estimator):
     if isinstance(estimator, Pipeline):
         return estimator.steps[-1][1]
+    if isinstance(estimator, FrozenEstimator):
+        return estimator.estimator
     if isinstance(estimator, BaseSearchCV):
         check_is_fitted(estimator)
         if not hasattr(estimator, "best_estimator_"):

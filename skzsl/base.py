@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ._classifier import EmbeddingClassifier
+from ._classifier import EmbeddingClassifier, penalize_seen, refuse_overflow
 from ._compat import HasMethods, Interval
 from ._indicators import encode_indicators, indicator_dtype, is_indicator
 from ._labels import (
@@ -115,7 +115,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
         return encode_indicators(y, n_clips, labels=None if named else self.label_texts, **known)
 
     def _keep(self, targets):
-        self.classes_ = self._labels_of_fit = targets.classes
+        self._set_classes(targets.classes)
         self.seen_classes_ = targets.seen
         return targets
 
@@ -154,13 +154,8 @@ class ZeroShotClassifier(EmbeddingClassifier):
         candidates = self._candidates(labels)
         segments = check_segments(self, X)
         scores = self._score_labels(segments, self._label_vectors(candidates))
-        if not np.isfinite(scores).all():
-            clip = int(np.argmin(np.isfinite(scores).all(axis=1)))
-            raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
-        if not isinstance(self.seen_penalty, Real) or not np.isfinite(self.seen_penalty):
-            raise ValueError(f"seen_penalty={self.seen_penalty!r}; pass a number.")
-        if self.seen_penalty:
-            scores[:, np.isin(candidates, self.seen_classes_)] -= self.seen_penalty
+        refuse_overflow(scores)
+        penalize_seen(self, scores, candidates)
         return scores, candidates
 
     def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:

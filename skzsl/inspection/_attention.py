@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._views import final_estimator
 from ._timeline import draw_spans, model_with, row_axes
 
 
@@ -86,9 +87,9 @@ class AttentionDisplay:
         model, clips = model_with("attention", estimator, clip, instead)
         if labels is None and spans:
             labels = list(dict.fromkeys(label for label, *_ in sorted(spans, key=lambda span: span[1])))
+        labels = list(final_estimator(estimator).classes_ if labels is None else labels)
         weights = model.attention(clips, labels=labels, **({} if level is None else {"level": level}))[0]
-        names = list(model.classes_ if labels is None else labels)
-        return cls(weights, names, spans=spans, segment_duration=segment_duration).plot(ax=ax, **kwargs)
+        return cls(weights, labels, spans=spans, segment_duration=segment_duration).plot(ax=ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):
         """Draw a row for each label: its attention in shades, and its true spans as frames.

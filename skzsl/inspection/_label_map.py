@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from .._indicators import check_indicators, named_indicators
-from .._views import final_estimator, with_labels
+from .._views import final_estimator, label_scores, with_labels
 from ..exceptions import UndefinedLabelWarning
 from ..metrics import mean_average_precision
 
@@ -72,7 +72,7 @@ class LabelMapDisplay:
         display : LabelMapDisplay
         """
         y = named_indicators(y, final_estimator(estimator).classes_)
-        scores = with_labels(estimator, y.labels).decision_function(X)
+        scores = label_scores(with_labels(estimator, y.labels), X)
         return cls._of(y, scores).plot(ax=ax, **kwargs)
 
     @classmethod

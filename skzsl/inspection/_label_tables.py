@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 
 from .._indicators import is_indicator, named_indicators
 from .._labels import label_array
-from .._views import final_estimator
+from .._views import final_estimator, label_scores
 from ..exceptions import UndefinedLabelWarning
 from ..metrics import mean_average_precision, mean_roc_auc
 
@@ -130,7 +130,7 @@ def label_report(estimator, X, y):
         np.fill_diagonal(confusion, 0.0)
         table["taken for"] = np.where(confusion.any(axis=1), candidates[confusion.argmax(axis=1)], "")
     else:
-        scores = estimator.decision_function(X)
+        scores = label_scores(estimator, X)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UndefinedLabelWarning)
             table["average precision"] = mean_average_precision(truth, scores, average=None)

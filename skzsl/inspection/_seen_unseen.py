@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._labels import label_array
-from .._views import final_estimator, with_labels
+from .._views import final_estimator, label_scores, with_labels
 from ..metrics import harmonic_mean, seen_unseen_curve
 
 
@@ -84,7 +84,7 @@ class SeenUnseenDisplay:
         """
         model, y = final_estimator(estimator), label_array(y, "y")
         view = with_labels(estimator, np.unique([*model.classes_.tolist(), *y.tolist()]))
-        curve = seen_unseen_curve(y, view.decision_function(X), view.classes_, model.seen_classes_)
+        curve = seen_unseen_curve(y, label_scores(view, X), view.classes_, model.seen_classes_)
         return cls(*curve).plot(ax=ax, **kwargs)
 
     @classmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ._timeline import draw_spans, model_with, row_axes
 
 
@@ -81,7 +83,9 @@ class WindowDisplay:
         """
         model, clips = model_with("windows", estimator, clip, "a GlobalLocalAttentionClassifier")
         labels, spans = (found[0] for found in model.windows(clips))
-        probabilities = model.predict_proba(clips, labels=labels)[0]
+        known = model._labels_of_fit  # of a single-label model, what others have counts
+        probability = dict(zip(known.tolist(), model.predict_proba(clips, labels=known)[0], strict=True))
+        probabilities = np.array([probability[label] for label in labels.tolist()])
         display = cls(
             labels.tolist(), spans, probabilities, clips.shape[1], truth=truth, segment_duration=segment_duration
         )

@@ -13,6 +13,7 @@ from sklearn.metrics import get_scorer as sklearn_scorer
 from .._compat import safe_indexing
 from .._indicators import Indicators, is_indicator, named_indicators
 from .._labels import label_array
+from .._views import label_scores
 from ..base import final_estimator, with_labels
 from ..metrics import (
     ausuc,
@@ -49,7 +50,7 @@ _BOTH_KINDS = {
     "seen_accuracy": lambda y, view, X, seen: generalized_accuracy(y, view.predict(X), seen)[0],
     "unseen_accuracy": lambda y, view, X, seen: generalized_accuracy(y, view.predict(X), seen)[1],
     "harmonic": lambda y, view, X, seen: harmonic_mean(*generalized_accuracy(y, view.predict(X), seen)),
-    "ausuc": lambda y, view, X, seen: ausuc(y, view.decision_function(X), view.classes_, seen),
+    "ausuc": lambda y, view, X, seen: ausuc(y, label_scores(view, X), view.classes_, seen),
 }
 _METRICS |= {name: _Metric(function, "both kinds") for name, function in _BOTH_KINDS.items()}
 _AT_K = {"f1": f1_at_k, "precision": precision_at_k, "recall": recall_at_k}
@@ -209,7 +210,7 @@ class _ZeroShotScorer:
         columns = view.classes_
         if isinstance(y, Indicators):
             y_true = y.of(columns)
-            return function(y_true, view.predict(X) if takes == "predictions" else view.decision_function(X))
+            return function(y_true, view.predict(X) if takes == "predictions" else label_scores(view, X))
         given = view.predict(X)[:, None] == columns if takes == "predictions" else view.predict_proba(X)
         return function(y[:, None] == columns, given)
 

@@ -254,6 +254,8 @@ def base_splitter(splitter, random_state):
 
 def check_recordings(groups, n_clips):
     """A number for the recording of each clip (n,), and the names; without groups every clip is one of its own."""
+    import pandas as pd
+
     if groups is None:
         return np.arange(n_clips), range(n_clips)
     recordings = np.asarray(groups, dtype=object)
@@ -261,7 +263,7 @@ def check_recordings(groups, n_clips):
         raise ValueError(f"groups of shape {recordings.shape} must name the recording of each of {n_clips} clips.")
     recordings = recordings.tolist()
     for clip, name in enumerate(recordings):
-        if name is None or name != name:
+        if pd.isna(name) is True:
             raise ValueError(f"groups holds {name} for clip {clip}; give clips of unknown recordings a name each.")
     names = list(dict.fromkeys(recordings))
     numbers = {name: number for number, name in enumerate(names)}

@@ -115,8 +115,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "skzsl.indicator_frame(y) makes it."
             )
         if isinstance(self.cv, str):
-            folds = [_held_out(self.estimator, X, y)]
-            fitted = with_labels(self.estimator, final_estimator(self.estimator).classes_)
+            folds, fitted = [_held_out(self.estimator, X, y)], self.estimator
         else:
             folds = Parallel(n_jobs=self.n_jobs)(
                 delayed(_fit_and_hold_out)(self.estimator, X, y, train, test)
@@ -124,6 +123,7 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
             fitted = clone(self.estimator).fit(X, y)
         self._choose(folds)
+        fitted = with_labels(fitted, final_estimator(fitted).classes_)  # what was given fitted, or frozen, stays
         if self.strategy != "top_k":
             final_estimator(fitted).threshold = self.threshold_
         self.estimator_ = fitted

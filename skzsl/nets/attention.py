@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from .attention_pooling import gather, spread
 from .standardized import StandardizedModule, start_from
 
 
@@ -63,7 +64,7 @@ class TemporalAttentionModule(StandardizedModule):
         segments, labels = self.standardize(segments, mask), self.text(vectors)
         if alpha == 0 and project_mean:
             return self.audio(_mean(segments, mask)) @ labels.T
-        projected = self.audio(segments)
+        projected = self._project(segments, mask)
         if alpha == 0:
             return _mean(projected, mask) @ labels.T
         attended = _Attend.apply(_compatibilities(projected, mask, labels))
@@ -74,8 +75,12 @@ class TemporalAttentionModule(StandardizedModule):
 
     def attention(self, segments: Tensor, mask: Tensor, vectors: Tensor) -> Tensor:
         """Weights (n, C, T) that each label gives to the segments."""
-        projected = self.audio(self.standardize(segments, mask))
+        projected = self._project(self.standardize(segments, mask), mask)
         return torch.softmax(_compatibilities(projected, mask, self.text(vectors)), dim=1).transpose(1, 2)
+
+    def _project(self, segments, mask):
+        # Absent segments draw no dropout, so that padding changes no training.
+        return spread(self.audio(gather(segments, mask)), mask)
 
 
 _ABSENT = -1e9  # has weight zero, and unlike infinity may be multiplied by it

@@ -169,6 +169,10 @@ class EmbeddingNet(NeuralNet):
         rows = RowData(X, y)
         if self.validation_fraction is None:
             return rows, None
+        if len(rows) < 2:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} holds clips out, and there is only one; pass None."
+            )
         order = torch.from_numpy(np.random.RandomState(self._split_seed).permutation(len(rows)))
         n_valid = min(max(1, round(self.validation_fraction * len(rows))), len(rows) - 1)
         return rows.subset(order[n_valid:]), rows.subset(order[:n_valid])

@@ -43,7 +43,8 @@ def indicator_frame(label_lists, labels=None):
             raise ValueError(f"label_lists[{clip}] is {given!r}; pass a list of labels, such as [{given!r}].")
     label_lists = [label_array(list(given), f"label_lists[{clip}]") for clip, given in enumerate(label_lists)]
     if labels is None:
-        labels = sorted({label for given in label_lists for label in given.tolist()})
+        found = {label for given in label_lists for label in given.tolist()}
+        labels = sorted(label_array(list(found), "label_lists").tolist())
     columns = label_array(labels, "labels").tolist()
     if not columns:
         raise ValueError("label_lists has no label; pass at least one, or name the columns in labels=[...].")

@@ -232,7 +232,7 @@ def _summed(segments, codes, n_labels, rows, dtype):
 def _kept(segments, codes, n_labels, rows):
     blocks = list(clip_blocks(segments, np.float64, rows))
     clips = np.concatenate([block for block, _ in blocks])
-    indicator = codes if rows is None else codes[rows]
+    indicator = codes.copy() if rows is None else codes[rows]  # codes may be the caller's own array
     if codes.ndim == 1:
         indicator = (indicator[:, None] == np.arange(n_labels)).astype(np.uint8)
     return ClipSums(len(clips), indicator.T @ clips, clips.sum(axis=0), clips=clips, indicator=indicator)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from .._classifier import EmbeddingClassifier
+from .._classifier import EmbeddingClassifier, refuse_overflow
 from .._compat import HasMethods, Interval
 from .._indicators import balancing_chances, encode_indicators, indicator_dtype, is_indicator, log_odds_of_labels
 from .._labels import Targets, encode_targets, refuse_nothing_to_learn
@@ -155,7 +155,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         return Targets(targets.classes, targets.seen, codes)
 
     def _keep(self, targets):
-        self.classes_ = self._labels_of_fit = targets.classes
+        self._set_classes(targets.classes)
         self.seen_classes_ = targets.seen
         return targets
 
@@ -194,6 +194,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         check_is_fitted(self)
         columns, candidates = self._columns(labels)
         scores = self._probabilities_of(check_segments(self, X))
+        refuse_overflow(scores)
         if candidates is not self._labels_of_fit:
             scores = scores[:, columns]
         if not self._multilabel:

@@ -75,12 +75,12 @@ class ZeroRuleClassifier(EmbeddingClassifier):
             if len(indicators.values) != n_clips:
                 raise ValueError(f"y has {len(indicators.values)} rows, X {n_clips} clips; pass one row a clip.")
             self._indicator_dtype = indicators.values.dtype
-            self.classes_, self.frequencies_ = indicators.labels, indicators.values.mean(axis=0)
+            classes, self.frequencies_ = indicators.labels, indicators.values.mean(axis=0)
         else:
             targets = encode_targets(y, n_clips)
-            self.classes_, self.frequencies_ = targets.classes, np.bincount(targets.codes) / n_clips
-        self.seen_classes_ = self.classes_[self.frequencies_ > 0]
-        self._labels_of_fit = self.classes_
+            classes, self.frequencies_ = targets.classes, np.bincount(targets.codes) / n_clips
+        self._set_classes(classes)
+        self.seen_classes_ = classes[self.frequencies_ > 0]
         return self
 
     def _scores(self, X, labels):

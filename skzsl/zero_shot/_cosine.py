@@ -23,7 +23,8 @@ class CosineClassifier(MultilabelZeroShotClassifier):
             self._check_thresholds()
             return targets
         self._multilabel = False
-        self.classes_ = self.seen_classes_ = self._labels_of_fit = np.array([], dtype=str)
+        self._set_classes(np.array([], dtype=str))
+        self.seen_classes_ = self.classes_
         return None
 
     def _candidates(self, labels):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Integral, Real
 
+import joblib
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .._classifier import EmbeddingClassifier
+from .._classifier import EmbeddingClassifier, penalize_seen
 from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
-from .._views import final_estimator, unwrap
+from .._views import final_estimator, innermost, unwrap
+from ..base import ZeroShotClassifier
+
+_SETTINGS = (str, Real, Mapping, type(None))
 
 
 class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
@@ -36,6 +41,9 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         :class:`ZeroShotTemporalAttention`.
     temperature : float, default=1.0
         Divides the scores in ``predict_proba``.
+    seen_penalty : float, default=0.0
+        Subtracted from the normalised scores of labels seen in fit (calibrated stacking), in standard deviations. The
+        z-norm would undo a penalty of the estimator inside, so that one has to be 0.
 
     Attributes
     ----------
@@ -71,14 +79,16 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         "norm": [StrOptions({"z", "t", "zt"})],
         "n_cohort": [Interval(Integral, 2, None, closed="left")],
         "threshold": [Real, dict, "array-like"],
+        "seen_penalty": [Real],
     }
 
-    def __init__(self, estimator, *, norm="zt", n_cohort=2000, threshold=2.0, temperature=1.0):
+    def __init__(self, estimator, *, norm="zt", n_cohort=2000, threshold=2.0, temperature=1.0, seen_penalty=0.0):
         self.estimator = estimator
         self.norm = norm
         self.n_cohort = n_cohort
         self.threshold = threshold
         self.temperature = temperature
+        self.seen_penalty = seen_penalty
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
@@ -94,19 +104,32 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        TypeError
+            If the estimator is not a zero-shot one.
+        ValueError
+            If it has a ``seen_penalty`` of its own.
         """
+        _check_inside(innermost(self.estimator))
         fitted = clone(self.estimator).fit(X, y)
         model = final_estimator(fitted)
         self.estimator_ = fitted
         rows = np.arange(0, num_samples(X), -(-num_samples(X) // self.n_cohort))
         self.cohort_ = safe_indexing(X if hasattr(X, "__getitem__") else np.asarray(X), rows)
-        self.classes_ = self._labels_of_fit = model.classes_
-        self.seen_classes_, self.n_features_in_ = model.seen_classes_, fitted.n_features_in_
+        self._set_classes(model.classes_)
+        self.seen_classes_ = model.seen_classes_
         self._multilabel = model._multilabel
         if self._multilabel:
             self._indicator_dtype = model._indicator_dtype
-        self._moments = {}
+        self._moments: tuple = (None, None, {})
         return self
+
+    @property
+    def n_features_in_(self):
+        """Features d of a segment."""
+        return self.estimator_.n_features_in_
 
     def _scores(self, X, labels):
         check_is_fitted(self)
@@ -120,17 +143,22 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         if "t" in self.norm:
             deviation = scores.std(axis=1, keepdims=True)
             scores = (scores - scores.mean(axis=1, keepdims=True)) / np.where(deviation > 0, deviation, 1.0)
-        return scores[:, : len(candidates)], candidates
+        scores = scores[:, : len(candidates)]
+        penalize_seen(self, scores, candidates)
+        return scores, candidates
 
     def _raw(self, X, labels):
         model, X = unwrap(self.estimator_, X)
+        _check_inside(model)
         return model.decision_function(X, labels=labels)
 
     def _moments_of(self, labels):
         """Mean and standard deviation of each label's scores over the cohort, each computed once."""
         model = final_estimator(self.estimator_)
-        acting = repr([getattr(model, name) for name in model._post_fit])
-        known = self._moments.setdefault(acting, {})
+        vectors, settings, known = self._moments
+        if vectors is not model._vectors or settings != _settings(model):  # trained anew, or set otherwise
+            known = {}
+            self._moments = model._vectors, _settings(model), known
         new = [label for label in labels if label not in known]
         if new:
             scores = self._raw(self.cohort_, new)
@@ -144,3 +172,20 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = get_tags(self.estimator).classifier_tags.multi_label
         return tags
+
+
+def _check_inside(model):
+    """Refuse what is no zero-shot model, and a penalty that normalising undoes."""
+    if hasattr(model, "fit") and not isinstance(model, ZeroShotClassifier):
+        raise TypeError(f"{type(model).__name__} is no zero-shot estimator; pass one, such as ZeroShotBilinear.")
+    if getattr(model, "seen_penalty", 0.0):
+        raise ValueError(
+            f"The estimator has seen_penalty={model.seen_penalty!r}, which normalising undoes; pass seen_penalty to "
+            "ScoreNormalizer instead."
+        )
+
+
+def _settings(model):
+    """A hash of what a fitted model is set to and of how far it has been trained."""
+    given = {name: value for name, value in model.get_params(deep=False).items() if isinstance(value, _SETTINGS)}
+    return joblib.hash([given, *(getattr(model, name, None) for name in ("n_iter_", "n_samples_seen_"))])

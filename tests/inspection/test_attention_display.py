@@ -66,3 +66,6 @@ def test_normalisers_are_looked_into(fitted):
     display = AttentionDisplay.from_estimator(normalizer, X[0], ["wind"])
     direct = AttentionDisplay.from_estimator(normalizer.estimator_, X[0], ["wind"])
     np.testing.assert_array_equal(display.weights, direct.weights)
+    view = AttentionDisplay.from_estimator(normalizer.with_labels(["wind", "hail"]), X[0])
+    assert view.labels == ["hail", "wind"]
+    np.testing.assert_allclose(view.weights[1], direct.weights[0], rtol=1e-5)

@@ -44,6 +44,15 @@ def test_windows_are_drawn_where_they_are(model, clips):
     assert len(frames) == int("rain" in labels)
 
 
+def test_windows_have_the_probabilities_of_all_labels(clips, model):
+    X, _ = clips
+    model.fit(X, np.array(LABELS)[np.arange(30) % 3])
+    for shown in (model, model.with_labels(["wind", "rain"])):
+        display = WindowDisplay.from_estimator(shown, X[0])
+        expected = dict(zip(model.classes_, model.predict_proba(X[:1])[0], strict=True))
+        np.testing.assert_allclose(display.probabilities, [expected[label] for label in display.labels])
+
+
 def test_windows_of_pipelines_and_tuners_are_found(clips, model):
     X, y = clips
     pipeline = make_pipeline(Segmentwise(StandardScaler()), model).fit(X, y)

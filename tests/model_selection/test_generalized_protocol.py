@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -70,7 +71,7 @@ def test_recordings_that_leave_nothing_to_train_on_are_refused():
         list(folds.split(y, y, shared))
     with pytest.raises(ValueError, match=r"groups of shape \(5,\) must name the recording of each of 16 clips"):
         list(folds.split(y, y, shared[:5]))
-    for missing in (None, np.nan):
+    for missing in (None, np.nan, pd.NA):
         with pytest.raises(ValueError, match=f"groups holds {missing} for clip 3"):
             list(folds.split(y, y, ["p", "q", "p", missing, *"q" * 12]))
 

@@ -4,6 +4,7 @@ import pytest
 from joblib import Memory
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 
@@ -131,6 +132,17 @@ def test_fitted_models_are_tuned_on_other_clips_and_stay_as_they_were(sounds, mo
     assert tuner.score(X[test], y.iloc[test]) == zero_shot_scorer("f1_micro")(tuner, X[test], y.iloc[test])
     view = with_labels(tuner, ["slow wail", "fast hum"])
     np.testing.assert_array_equal(view.predict(X), tuner.predict(X, labels=["slow wail", "fast hum"]))
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_frozen_models_are_tuned_and_stay_as_they_were(sounds, model, steps):
+    X, y = sounds
+    fitted = model.fit(X, y)
+    frozen = FrozenEstimator(fitted)
+    tuner = ThresholdTuner(make_pipeline("passthrough", frozen) if steps else frozen, cv=KFold(2)).fit(X, y)
+    np.testing.assert_array_equal(tuner.predict(X), tuner.decision_function(X) > tuner.threshold_)
+    assert fitted.threshold == clone(fitted).threshold != tuner.threshold_
+    assert set(vars(frozen)) == {"estimator"}
 
 
 def test_columns_of_y_are_matched_by_name(sounds, model):

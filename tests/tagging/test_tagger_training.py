@@ -111,6 +111,20 @@ def test_held_out_clips_without_labels_are_an_error_that_says_so(make_model, cli
             make_model(validation_fraction=0.5, balanced=True, random_state=seed).fit(X, first_only)
 
 
+def test_the_only_clip_cannot_be_held_out(make_model, clips):
+    X, y = clips
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.5 holds clips out, and there is only one"):
+        make_model(validation_fraction=0.5).fit(X[:1], y[:1] * 0 + 1)
+
+
+def test_clips_far_beyond_those_of_fit_are_an_error_instead_of_nan(make_model, clips):
+    X, y = clips
+    model = make_model().fit(X, y)
+    for method in (model.predict, model.predict_proba):
+        with pytest.raises(ValueError, match="Scores of clip 0 overflow"):
+            method(X.astype(float) * 1e39)
+
+
 def test_labels_without_a_positive_clip_are_trained_as_absent(make_model, clips):
     X, y = clips
     for change in ({}, {"balanced": True}, {"mixup": 0.4}):

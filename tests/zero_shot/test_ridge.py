@@ -160,6 +160,19 @@ def test_streaming_of_float32_clips_equals_batch(float32_sounds, alpha_audio):
     np.testing.assert_allclose(model.coef_, narrow.coef_, rtol=0, atol=1e-3 * np.abs(wide.coef_).max())
 
 
+def test_buffers_may_be_filled_again_between_calls(clips):
+    X, y = clips
+    X, y = np.hstack([X] * 8), y.to_numpy(dtype=np.uint8, copy=True)[:, :-1]
+    names = [f"sound {number}" for number in range(y.shape[1])]
+    y[:1] = y[10:11] = 1  # so that no column is left out
+    at_once = make_model(label_texts=names).fit(X[:20], y[:20])
+    buffers, streamed = (X[:10].copy(), y[:10].copy()), make_model(label_texts=names)
+    for rows in (slice(0, 10), slice(10, 20)):
+        buffers[0][:], buffers[1][:] = X[rows], y[rows]
+        streamed.partial_fit(*buffers)
+    np.testing.assert_allclose(streamed.coef_, at_once.coef_, atol=1e-10)
+
+
 def test_fit_goes_on_with_partial_fit_and_forgets_with_fit(held_out):
     X, y, X_new, y_new = held_out
     model = make_model().fit(X, y)

@@ -64,7 +64,7 @@ def test_shifts_of_labels_and_of_clips_disappear(tagged, model):
         return scores * scale + 10 * scale
 
     shifted.estimator_.decision_function = skewed
-    shifted._moments = {}
+    shifted._moments = (None, None, {})
     np.testing.assert_allclose(
         shifted.decision_function(X, labels=LABELS), raw.decision_function(X, labels=LABELS), atol=1e-3
     )
@@ -118,3 +118,51 @@ def test_parameters_that_act_after_training_may_change(tagged, model):
     normalizer.estimator_.set_params(alpha=0.0)
     expected = ScoreNormalizer(clone(model).set_params(alpha=0.0)).fit(X, y).decision_function(X, labels=LABELS)
     np.testing.assert_allclose(normalizer.decision_function(X, labels=LABELS), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model, X, y: model.set_params(alpha=1.0),
+        lambda model, X, y: model.partial_fit(X[:20], y[:20]),
+        lambda model, X, y: model.set_params(random_state=1).fit(X, y),
+        lambda model, X, y: model.set_params(label_texts={"wind": "storm"}),
+    ],
+    ids=["a parameter of training too", "trained on", "trained anew", "other texts"],
+)
+def test_moments_follow_the_model_inside(tagged, model, change):
+    X, y = tagged
+    normalizer = ScoreNormalizer(model.set_params(train_on="fused"), norm="z").fit(X, y)
+    before = normalizer.decision_function(X, labels=LABELS)
+    change(normalizer.estimator_, X, y)
+    if normalizer.estimator_.label_texts:  # the vectors of fit are kept
+        normalizer.decision_function(X, labels=LABELS)
+    changed = normalizer.decision_function(X, labels=LABELS)
+    normalizer._moments = (None, None, {})
+    np.testing.assert_array_equal(changed, normalizer.decision_function(X, labels=LABELS))
+    assert np.abs(changed - before).max() > 1e-3
+
+
+@pytest.mark.parametrize("norm", ["z", "t", "zt"])
+def test_seen_labels_pay_after_normalising(word_sounds, norm):
+    X, y = word_sounds
+    train, _ = next(ClassDisjointKFold(4, random_state=0).split(X, y))
+    free = ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0), norm=norm).fit(X[train], y[train])
+    paid = clone(free).set_params(seen_penalty=0.5).fit(X[train], y[train])
+    labels = np.unique(y)
+    difference = free.decision_function(X, labels=labels) - paid.decision_function(X, labels=labels)
+    np.testing.assert_allclose(difference, np.tile(0.5 * np.isin(labels, y[train]), (len(X), 1)), atol=1e-9)
+    rates = [get_scorer("gzsl_seen_accuracy")(model, X, y) for model in (free, paid.set_params(seen_penalty=50.0))]
+    assert rates[0] > rates[1] == 0.0
+
+
+def test_a_penalty_inside_is_refused(word_sounds):
+    X, y = word_sounds
+    inside = make_pipeline("passthrough", ZeroShotBilinear(HashingEncoder(), seen_penalty=0.1))
+    with pytest.raises(ValueError, match=r"seen_penalty=0\.1, which normalising undoes"):
+        ScoreNormalizer(inside).fit(X, y)
+    fitted = ScoreNormalizer(inside.set_params(zeroshotbilinear__seen_penalty=0.0)).fit(X, y)
+    assert fitted.predict(X[:2]).shape == (2,)
+    fitted.estimator_[-1].seen_penalty = 1.0
+    with pytest.raises(ValueError, match="pass seen_penalty to ScoreNormalizer"):
+        fitted.predict(X)

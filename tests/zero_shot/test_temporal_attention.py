@@ -230,11 +230,12 @@ def test_segments_may_come_in_any_order(events):
 
 
 @pytest.mark.parametrize("filling", [0.0, np.nan], ids=["zeros", "NaN"])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("clip_score", ["project_then_mean", "mean_then_project"])
-def test_absent_segments_change_neither_training_nor_scores(events, filling, clip_score):
+def test_absent_segments_change_neither_training_nor_scores(events, filling, clip_score, dropout):
     X, y = events
     padded = np.concatenate([X, np.full((60, 3, 24), filling)], axis=1)
-    settings = {"max_epochs": 2, "clip_score": clip_score, "train_on": "fused"}
+    settings = {"max_epochs": 2, "clip_score": clip_score, "train_on": "fused", "dropout": dropout}
     model, other = make_model(**settings).fit(X, y), make_model(**settings).fit(padded, y)
     np.testing.assert_allclose(other.decision_function(padded), model.decision_function(X), atol=1e-4)
     np.testing.assert_allclose(model.decision_function(padded), model.decision_function(X), atol=1e-5)
