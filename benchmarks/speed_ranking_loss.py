@@ -27,7 +27,7 @@ def loop_loss(scores, targets):
 
 
 def measure(n_clips, n_labels, labels_per_clip, repeats=15, calls=40):
-    """Median microseconds of one value and gradient, for scores of which half violate the margin or all."""
+    """Median microseconds of one value and gradient, for random scores, most of which violate the margin."""
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(n_clips, n_labels, generator=generator, requires_grad=True)

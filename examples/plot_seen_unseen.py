@@ -75,5 +75,5 @@ print(report.head(5).to_string(index=False))
 print(nearest_labels(models["ridge"], report["label"].head(2).tolist(), n_nearest=3).to_string(index=False))
 
 # %%
-# Labels that share two words of three are taken for each other most.
+# Labels that share no word are not taken for each other here.
 ConfusionSimilarityDisplay.from_estimator(view, X[test][new], y[test][new])

@@ -22,7 +22,7 @@ FLOORS = [
     {"solvers", "nets"},
     {"_training"},
     {"zero_shot", "tagging"},
-    {"inspection", "persistence"},
+    {"inspection"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
