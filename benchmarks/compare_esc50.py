@@ -9,13 +9,14 @@ means without a clip of ESC-50. ZeroShotNearest needs embeddings of CLAP's kind 
 
 import inspect
 import time
-from functools import cache, partial
+from functools import cache
 
 import esc50_recipe
 import joblib
 import numpy as np
 import torch
 from common import fingerprint, print_table
+from contrastive_variants import UNSEEN_LINEAR
 from esc50_recipe import audio, texts, unit_halves
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -41,7 +42,6 @@ from skzsl.preprocessing import SegmentPooling, Segmentwise
 from skzsl.text import SentenceEncoder
 
 GENERALIZED = ("seen_accuracy", "unseen_accuracy", "harmonic", "ausuc")
-MOMENTUM = partial(torch.optim.SGD, momentum=0.9)
 HALVES = [audio([FunctionTransformer(unit_halves)]), audio([StandardScaler(), Normalizer()])]
 PARTITIONS = {"random": "random label partition", "setting 3": "setting 3 (leave one category out)"}
 
@@ -86,7 +86,7 @@ def rows(esc50, scores, source_labels, memory):
             ZeroShotContrastive(logit_scale=2.0, **net),
             [
                 {"head": ["mlp"], "lr": [0.003], "max_epochs": [3, 6]},
-                {"head": ["linear"], "optimizer": [MOMENTUM], "lr": [0.1, 0.3], "max_epochs": [6]},
+                UNSEEN_LINEAR,
             ],
             also=(nets.contrastive, nets.training),
         ),

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import torch
 from common import Results, fingerprint, measure_all, parser, print_table
-from contrastive_variants import variant
+from contrastive_variants import UNSEEN_LINEAR, variant
 from esc50_recipe import audio, texts, unit_halves
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -91,8 +91,11 @@ def unseen(encoders, X, y, groups, test):
     grid = {
         "audio": [audio([FunctionTransformer(unit_halves)]), Normalizer()],
         "model__text_encoder": encoders,
-        "model__max_epochs": [3, 6],
     }
+    grid = [
+        {**grid, "model__max_epochs": [3, 6]},
+        {**grid, **{f"model__{name}": values for name, values in UNSEEN_LINEAR.items()}},
+    ]
     scoring = zero_shot_scorer(candidates="test")
     inner = LeaveOneCategoryOut(groups)
     search = GridSearchCV(seeded(pipeline, 0), grid, cv=inner, scoring=scoring, refit=False, error_score="raise")
