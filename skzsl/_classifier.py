@@ -35,7 +35,8 @@ def penalize_seen(model, scores, candidates):
     if not isinstance(model.seen_penalty, Real) or not math.isfinite(model.seen_penalty):
         raise ValueError(f"seen_penalty={model.seen_penalty!r}; pass a number.")
     if model.seen_penalty:
-        scores[:, np.isin(candidates, model.seen_classes_)] -= model.seen_penalty
+        seen = set(model.seen_classes_.tolist())  # numpy would compare numbers and texts as texts
+        scores[:, [label in seen for label in candidates.tolist()]] -= model.seen_penalty
 
 
 class EmbeddingClassifier(ClassifierMixin, BaseEstimator):

@@ -177,3 +177,8 @@ def _refuse_non_finite_segments(block, lengths, first):
             f"Input X contains NaN or infinity: clip {first + clip}, segment {segment}. Only trailing segments may be "
             "all NaN (absent); remove or fill the others."
         )
+
+
+def dense(values) -> np.ndarray:
+    """What any transformer gives, sparse matrices included, as an array."""
+    return values.toarray() if hasattr(values, "toarray") else np.asarray(values)

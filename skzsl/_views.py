@@ -103,6 +103,15 @@ def innermost(estimator):
     return estimator
 
 
+def is_frozen(estimator) -> bool:
+    """Whether the fitted model inside an estimator, Pipeline or search is held by a FrozenEstimator."""
+    while not _is_model(estimator):
+        if isinstance(estimator, FrozenEstimator):
+            return True
+        estimator = _inside(estimator)
+    return False
+
+
 def label_scores(estimator, X):
     """Scores (n, C) of the classes of a fitted estimator; ``decision_function`` gives (n,) for two."""
     model, X = unwrap(estimator, X)

@@ -101,8 +101,15 @@ def _load_npz(path):
         raise ValueError(f"{str(path)!r} is damaged or is no npz file; get it again.") from error
     if missing:
         raise ValueError(f"{str(path)!r} has no {missing}; pass an npz file with the arrays {list(_NPZ_ARRAYS)}.")
-    names = stored["class_name"]
-    indicator = np.unpackbits(stored["Y_packed"], axis=1)[:, : len(names)]
+    names, packed, n_clips = stored["class_name"], stored["Y_packed"], len(stored["X"])
+    if packed.dtype != np.uint8 or packed.shape != (n_clips, -(-len(names) // 8)):
+        raise ValueError(
+            f"{str(path)!r} is damaged: Y_packed of shape {packed.shape} and type {packed.dtype} does not hold "
+            f"{len(names)} labels of {n_clips} clips in bits; get it again."
+        )
+    if len(set(names.tolist())) < len(names):
+        raise ValueError(f"{str(path)!r} names a class twice in class_name; give each a name of its own.")
+    indicator = np.unpackbits(packed, axis=1)[:, : len(names)]
     return Bunch(
         X=stored["X"],
         y=_frame(indicator, names.tolist()),

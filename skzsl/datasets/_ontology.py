@@ -115,6 +115,7 @@ def select_leaf_labels(ontology, labels, *, mids=None):
     >>> select_leaf_labels(ontology, ["Animal", "Dog"])
     ['Dog']
     """
+    labels = labels if isinstance(labels, str) else list(labels)
     names = _ontology_names(ontology, labels, mids)
     present = set(names)
     return [

@@ -128,7 +128,8 @@ def label_report(estimator, X, y):
         confusion = truth.T.astype(float) @ chosen / np.maximum(support, 1)[:, None]
         table["accuracy"] = confusion.diagonal().copy()
         np.fill_diagonal(confusion, 0.0)
-        table["taken for"] = np.where(confusion.any(axis=1), candidates[confusion.argmax(axis=1)], "")
+        most_often = candidates[confusion.argmax(axis=1)].astype(object)
+        table["taken for"] = np.where(confusion.any(axis=1), most_often, "")
     else:
         scores = label_scores(estimator, X)
         with warnings.catch_warnings():
@@ -167,7 +168,11 @@ def refuse_other_labels(labels, candidates):
 
 def text_similarity(model, labels, others):
     """Cosines (n_labels, n_others) of the text vectors of labels."""
-    return cosine_similarity(*(model._label_vectors(names).astype(float) for names in (labels, others)))
+    return _cosines(model._label_vectors(labels), model._label_vectors(others))
+
+
+def _cosines(vectors, others):
+    return cosine_similarity(vectors.astype(float), others.astype(float))
 
 
 def _known_labels(model):
@@ -181,7 +186,10 @@ def _nearest(model, labels, known, n_nearest):
     import pandas as pd
 
     rows, names = [], known.tolist()
-    similarity = text_similarity(model, labels, known) if names else np.empty((len(labels), 0))
+    similarity = np.empty((len(labels), 0))
+    if names:
+        vectors = model._label_vectors(known) if len(model.seen_classes_) else model.source_vectors_
+        similarity = _cosines(model._label_vectors(labels), vectors)
     for label, values in zip(labels.tolist(), similarity, strict=True):
         order = [column for column in np.argsort(-values, kind="stable") if names[column] != label][:n_nearest]
         rows += [(label, names[column], float(values[column])) for column in order]

@@ -14,6 +14,7 @@ from .._indicators import check_indicators, is_indicator
 from .._labels import label_array
 from .._segments import clip_array
 from ..exceptions import LeakWarning
+from ..text._base import split_words
 from ..text._label_vectors import LabelVectors
 from ._splitters import check_recordings
 
@@ -49,7 +50,7 @@ def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None,
         - "labels": labels with clips on both sides,
         - "clips": test clips that equal a training clip,
         - "sources": ``groups`` with clips on both sides,
-        - "similar texts": test labels without a training clip whose words, but for order, case and plurals, are those
+        - "similar texts": test labels without a training clip whose words, but for order, case and a final s, are those
           of a training label, or whose vector is near that of one,
         - "relatives": test labels without a training clip that ``parents`` puts above or below a training label, at
           any distance.
@@ -144,8 +145,9 @@ def _similar(names, text_encoder, min_similarity):
 
 
 def _words(name):
-    """Words of a label, singular, in any order."""
-    return frozenset(re.sub(r"(?<=[^\Ws])s$", "", word) for word in re.findall(r"[^\W_]+", str(name).casefold()))
+    """Words of a label without a final s, in any order."""
+    parts = [part for word in split_words(str(name).casefold()) for part in re.split("['’]", word)]
+    return frozenset(re.sub(r"(?<=[^\Ws])s$", "", part) for part in parts)
 
 
 def _ancestors_of(names, parents):

@@ -31,7 +31,8 @@ def best_threshold(folds, average):
     best = last_of_ties[np.argmax(f1[last_of_ties])]
     if best == len(scores) - 1:
         return float(scores[best]) - 1.0, float(f1[best])
-    return float((scores[best] + scores[best + 1]) / 2), float(f1[best])
+    threshold = (scores[best] + scores[best + 1]) / 2
+    return float(threshold if threshold < scores[best] else scores[best + 1]), float(f1[best])
 
 
 def best_k(folds, average):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
 from .._indicators import is_indicator, named_indicators
-from .._views import knows_its_labels_only, unwrap
+from .._views import is_frozen, knows_its_labels_only, unwrap
 from ..base import final_estimator, with_labels
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
@@ -123,7 +123,8 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
             fitted = clone(self.estimator).fit(X, y)
         self._choose(folds)
-        fitted = with_labels(fitted, final_estimator(fitted).classes_)  # what was given fitted, or frozen, stays
+        if isinstance(self.cv, str) or is_frozen(fitted):  # what was given fitted stays as it is
+            fitted = with_labels(fitted, final_estimator(fitted).classes_)
         if self.strategy != "top_k":
             final_estimator(fitted).threshold = self.threshold_
         self.estimator_ = fitted
@@ -215,8 +216,12 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags : list of lists of (label, probability)
             Best first.
         """
-        model, X = unwrap(self._view(labels), X)
-        return model.tag(X, top_k=self.k_ if top_k is None and self.strategy == "top_k" else top_k)
+        model, clips = unwrap(self._view(labels), X)
+        if top_k is not None or self.strategy != "top_k":
+            return model.tag(clips, top_k=top_k)
+        marked = [set(model.classes_[row > 0].tolist()) for row in self.predict(X, labels=labels)]
+        tags = model.tag(clips, top_k=len(model.classes_))
+        return [[tag for tag in of_clip if tag[0] in kept] for of_clip, kept in zip(tags, marked, strict=True)]
 
     def score(self, X, y):
         """Compute ``metric`` over the labels with a clip in y.

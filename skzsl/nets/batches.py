@@ -40,7 +40,7 @@ class RowBatches:
     """
 
     def __init__(self, data, batch_size, device, rng=None, chances=None):
-        self.data, self.batch_size, self.device, self.rng = data, batch_size, device, rng
+        self.data, self.batch_size, self.device, self.rng = data, int(batch_size), device, rng
         self.chances = chances
 
     def __len__(self):

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, fit_context
-from .._segments import check_segments
+from .._segments import check_segments, dense
 
 
 class Segmentwise(TransformerMixin, BaseEstimator):
@@ -76,7 +76,7 @@ class Segmentwise(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         segments = check_segments(self, X)
-        rows = np.asarray(self.transformer_.transform(_present(segments)))
+        rows = dense(self.transformer_.transform(_present(segments)))
         if segments.lengths is None:
             return rows
         out = np.zeros((*segments.values.shape[:2], rows.shape[1]), rows.dtype)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._classifier import EmbeddingClassifier, refuse_overflow
 from .._compat import HasMethods, Interval
 from .._indicators import balancing_chances, encode_indicators, indicator_dtype, is_indicator, log_odds_of_labels
-from .._labels import Targets, encode_targets, refuse_nothing_to_learn
+from .._labels import Targets, encode_targets, label_array, refuse_nothing_to_learn
 from .._segments import Segments, check_segments
 from .._training import EpochTraining
 
@@ -66,8 +66,8 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         weights = {name: weight.cpu().numpy() for name, weight in self.module_.state_dict().items()}
         return type(self), self.get_params(deep=False), self._labels_of_fit, weights
 
-    def _check_serves(self, classes, n_features):
-        """Refuse to serve, frozen, in a model of other labels or features."""
+    def _check_serves(self, classes, n_features, served=None):
+        """Refuse to serve, frozen, in a model of other labels or features, or after another module has served."""
         if self._labels_of_fit.tolist() != classes.tolist():
             raise ValueError(
                 f"The frozen global net was fitted on labels {self._labels_of_fit.tolist()[:3]}..., y has "
@@ -77,6 +77,12 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             raise ValueError(
                 f"The frozen global net was fitted on {self.n_features_in_} features, X has {n_features}; fit it on "
                 "clips like these."
+            )
+        own = self.module_.state_dict()
+        other = own if served is None else served.state_dict()
+        if own.keys() != other.keys() or any(not own[name].cpu().equal(other[name].cpu()) for name in own):
+            raise ValueError(
+                "global_net is not the frozen net of the last fit; start anew with warm_start=False to change it."
             )
 
     def _become_view(self):
@@ -132,7 +138,8 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
                 "y is of another kind than in the first call; pass an indicator or one label a clip again."
             )
         targets = self._encode(y, n_clips, seen=self.seen_classes_, classes=self._labels_of_fit)
-        new = sorted(set(targets.classes.tolist()).difference(self._labels_of_fit.tolist()), key=str)
+        named = targets.classes.tolist() + ([] if classes is None else label_array(classes, "classes").tolist())
+        new = sorted(set(named).difference(self._labels_of_fit.tolist()), key=str)
         if new:
             raise ValueError(
                 f"Labels {new[:5]} were not in the first call, and a tagger cannot add labels; name all in the first "

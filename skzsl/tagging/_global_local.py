@@ -22,14 +22,14 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     The global stream scores every label in the clip and in each frame (segment). The ``n_windows`` labels that are most
     probable each take the frame where they peak, and a window around it. The local stream scores the windows as if they
     were clips and pools them by half the sum of maximum and mean; the same pooling joins the two streams, so that the
-    probability is .75 of the larger and .25 of the smaller. Both are trained on which labels a clip has, not when they
-    sound. Clips may have several labels, or one.
+    probability is .75 of the larger and .25 of the smaller. Both are trained on which labels a clip has, not on when.
 
     Parameters
     ----------
     global_net : MultiLevelAttentionClassifier, FrozenEstimator of a fitted one, or None, default=None
         The global stream. None builds it like the local one: convolutions over time, the sum of maximum and mean over
-        the frames, and two dense layers. A given net's frames are scored as clips of one segment.
+        the frames, and two dense layers. A given net's frames are scored as clips of one segment; with "joint" only
+        its layers are taken, without its training and its ``standardize``.
     n_windows : int, default=10
         How many labels choose a window.
     window : int, default=3
@@ -67,7 +67,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     max_epochs : int, default=20
         Passes over the clips.
     averaged_epochs : int, default=0
-        Of how many last epochs of ``fit`` the weights are averaged; 0 for not.
+        Of how many last epochs of ``fit`` the weights are averaged, if no callback ends it before; 0 for not.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"
@@ -264,6 +264,9 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         start_global = self.training == "frozen_global" and not going_on
         if start_global and partial:
             raise ValueError('training="frozen_global" needs fit to train the global stream; pass training="joint".')
+        if going_on and isinstance(self.global_net, FrozenEstimator):
+            net, n_features = self.global_net.estimator, segments.values.shape[-1]
+            net._check_serves(self.classes_, n_features, served=self.module_.global_stream)
         earlier: list[dict] = []
         if start_global:
             earlier, build["global_start"] = self._train_global(segments, codes, build, epochs)
@@ -314,6 +317,4 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         if self.stream == "global":
             return expit(self._apply(module.global_stream.forward, segments, shape=(n_labels,)))
         streams = expit(self._apply(module.forward, segments, shape=(2, n_labels)))
-        if self.stream == "local":
-            return streams[:, 1]
-        return 0.5 * (streams.max(axis=1) + streams.mean(axis=1))
+        return streams[:, 1] if self.stream == "local" else 0.5 * (streams.max(axis=1) + streams.mean(axis=1))

@@ -50,7 +50,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
     max_epochs : int, default=20
         Passes over the clips.
     averaged_epochs : int, default=0
-        Of how many last epochs of ``fit`` the weights are averaged; 0 for not.
+        Of how many last epochs of ``fit`` the weights are averaged, if no callback ends it before; 0 for not.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from unicodedata import category
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -114,11 +115,8 @@ def fit_transform(encoder, texts: list[str]):
     return encoder.fit(texts).transform(texts)
 
 
-def dense(vectors) -> np.ndarray:
-    """Vectors of any encoder, sparse ones included, as an array."""
-    return vectors.toarray() if hasattr(vectors, "toarray") else np.asarray(vectors)
-
-
 def split_words(text: str) -> list[str]:
-    """Words of a text: runs of letters and digits; spaces, underscores and punctuation separate."""
-    return _WORD.findall(text)
+    """Words of a text: runs of letters, their marks and digits; spaces, underscores and punctuation separate."""
+    # The marks of Hindi or Thai vowels are no letters to re, and would part a word.
+    letters = "".join("a" if category(character) in {"Mn", "Mc"} else character for character in text)
+    return [text[slice(*word.span())] for word in _WORD.finditer(letters)]

@@ -9,7 +9,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from ._base import dense, fit_transform
+from .._segments import dense
+from ._base import fit_transform
 from ._cache import recall
 from ._lookup import LookupEncoder
 from ._sentence import SentenceEncoder

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ._base import TextEncoder, dense, fit_transform, split_words
+from .._segments import dense
+from ._base import TextEncoder, fit_transform, split_words
 from ._label_vectors import resolve_encoder
 from ._sentence import SentenceEncoder
 

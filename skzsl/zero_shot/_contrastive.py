@@ -271,10 +271,12 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         )
 
     def _train_pass(self, segments, targets, *, going_on):
-        if targets.codes.ndim == 1 and (targets.codes == targets.codes[0]).all():
+        codes = targets.codes
+        present = np.unique(codes) if codes.ndim == 1 else np.flatnonzero(codes.any(axis=0))
+        if len(present) == 1 and (codes.ndim == 1 or codes[:, present].all()):
             raise ValueError(
-                f"All clips of this call have the label {targets.seen[targets.codes[0]].item()!r}, and there is "
-                "nothing to tell it from; mix in clips of other labels, old ones too."
+                f"All clips of this call have the label {targets.seen[present[0]].item()!r}, and there is nothing to "
+                "tell it from; mix in clips of other labels, old ones too."
             )
         self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
 

@@ -233,8 +233,10 @@ class ZeroShotRidgeCV(RidgeMap):
 
     def _choose(self, pairs, scores):
         """Record the scores (folds, pairs) and the best pair."""
-        if not np.isfinite(scores).all():
-            fold, pair = np.argwhere(~np.isfinite(scores))[0]
+        if not len(scores):
+            raise ValueError("cv has no folds; pass a splitter or a list, since a generator serves one fit only.")
+        if np.isnan(scores).any():
+            fold, pair = np.argwhere(np.isnan(scores))[0]
             raise ValueError(f"scoring gave {scores[fold, pair]} for fold {fold}; every fold needs clips it can score.")
         names = ("alpha_audio", "alpha_text")
         results: dict = {"params": [dict(zip(names, pair, strict=True)) for pair in pairs]}
@@ -242,8 +244,9 @@ class ZeroShotRidgeCV(RidgeMap):
             f"param_{name}": np.array(values) for name, values in zip(names, zip(*pairs, strict=True), strict=True)
         }
         results |= {f"split{fold}_test_score": of_fold for fold, of_fold in enumerate(scores)}
-        mean = scores.mean(axis=0)
-        results |= {"mean_test_score": mean, "std_test_score": scores.std(axis=0)}
+        with np.errstate(invalid="ignore"):  # d' of a perfect order is infinite
+            mean, deviation = scores.mean(axis=0), scores.std(axis=0)
+        results |= {"mean_test_score": mean, "std_test_score": deviation}
         results["rank_test_score"] = rankdata(-mean, method="min").astype(np.int32)
         self.cv_results_, self.n_splits_ = results, len(scores)
         self.best_index_ = int(results["rank_test_score"].argmin())

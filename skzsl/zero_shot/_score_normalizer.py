@@ -119,12 +119,16 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         rows = np.arange(0, num_samples(X), -(-num_samples(X) // self.n_cohort))
         self.cohort_ = safe_indexing(X if hasattr(X, "__getitem__") else np.asarray(X), rows)
         self._set_classes(model.classes_)
-        self.seen_classes_ = model.seen_classes_
         self._multilabel = model._multilabel
         if self._multilabel:
             self._indicator_dtype = model._indicator_dtype
         self._moments: tuple = (None, None, {})
         return self
+
+    @property
+    def seen_classes_(self):
+        """Labels that the estimator was trained on."""
+        return final_estimator(self.estimator_).seen_classes_
 
     @property
     def n_features_in_(self):
@@ -138,11 +142,11 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         wanted = candidates.tolist() if self.norm == "z" else cohort
         scores = self._raw(X, wanted)
         if "z" in self.norm:
-            mean, deviation = self._moments_of(wanted).astype(scores.dtype)
-            scores = (scores - mean) / deviation
+            mean, scale = self._moments_of(wanted).astype(scores.dtype)
+            scores = (scores - mean) / scale
         if "t" in self.norm:
-            deviation = scores.std(axis=1, keepdims=True)
-            scores = (scores - scores.mean(axis=1, keepdims=True)) / np.where(deviation > 0, deviation, 1.0)
+            mean = scores.mean(axis=1, keepdims=True)
+            scores = (scores - mean) / _scale(scores.std(axis=1, keepdims=True), mean, scores.dtype)
         scores = scores[:, : len(candidates)]
         penalize_seen(self, scores, candidates)
         return scores, candidates
@@ -150,21 +154,28 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
     def _raw(self, X, labels):
         model, X = unwrap(self.estimator_, X)
         _check_inside(model)
-        return model.decision_function(X, labels=labels)
+        # A list of candidates is of one type; labels of fit may be numbers beside new ones that are text.
+        texts = [label for label in labels if isinstance(label, str)]
+        kinds = [kind for kind in (texts, [label for label in labels if not isinstance(label, str)]) if kind]
+        scores = np.hstack([model.decision_function(X, labels=kind) for kind in kinds])
+        if len(kinds) == 1:
+            return scores
+        column = {label: number for number, label in enumerate([*kinds[0], *kinds[1]])}
+        return scores[:, [column[label] for label in labels]]
 
     def _moments_of(self, labels):
         """Mean and standard deviation of each label's scores over the cohort, each computed once."""
         model = final_estimator(self.estimator_)
-        vectors, settings, known = self._moments
-        if vectors is not model._vectors or settings != _settings(model):  # trained anew, or set otherwise
+        fitted, (vectors, settings, known) = getattr(model, "_vectors", None), self._moments
+        # Trained anew or set otherwise; without labels of fit an encoder may be fitted on the candidates.
+        if fitted is None or vectors is not fitted or settings != _settings(model):
             known = {}
-            self._moments = model._vectors, _settings(model), known
+            self._moments = fitted, _settings(model), known
         new = [label for label in labels if label not in known]
         if new:
             scores = self._raw(self.cohort_, new)
-            deviation = scores.std(axis=0, dtype=np.float64)
             mean = scores.mean(axis=0, dtype=np.float64)
-            moments = zip(mean, np.where(deviation > 0, deviation, 1.0), strict=True)
+            moments = zip(mean, _scale(scores.std(axis=0, dtype=np.float64), mean, scores.dtype), strict=True)
             known.update(zip(new, moments, strict=True))
         return np.array([known[label] for label in labels]).T
 
@@ -183,6 +194,11 @@ def _check_inside(model):
             f"The estimator has seen_penalty={model.seen_penalty!r}, which normalising undoes; pass seen_penalty to "
             "ScoreNormalizer instead."
         )
+
+
+def _scale(deviation, mean, dtype):
+    """Deviations, or 1 for scores that are constant but for rounding."""
+    return np.where(deviation > 16 * np.finfo(dtype).eps * np.abs(mean), deviation, 1.0).astype(deviation.dtype)
 
 
 def _settings(model):

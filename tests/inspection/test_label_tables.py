@@ -20,7 +20,7 @@ from skzsl import (
 from skzsl.inspection import ConfusionSimilarityDisplay, label_report, nearest_labels
 from skzsl.metrics import per_label_accuracy
 from skzsl.model_selection import ThresholdTuner
-from skzsl.text import LookupEncoder
+from skzsl.text import HashingEncoder, LookupEncoder
 
 mpl.use("agg")
 
@@ -165,6 +165,25 @@ def test_models_fitted_without_labels_lean_on_their_sources_or_on_nothing(clips)
     report = label_report(with_labels(nearest, list(TABLE)), X, y)
     assert sorted(report["label"]) == sorted(TABLE)
     assert report[["nearest seen", "similarity"]].isna().all(axis=None)
+
+
+def test_sources_are_compared_by_the_vectors_that_are_mixed(rng):
+    X = rng.random((6, 2))
+    texts = {"rain": "dog bark"}
+    model = ZeroShotConvex(HashingEncoder(32), source_labels=["dog bark", "rain"], label_texts=texts).fit(X)
+    table = nearest_labels(model, ["rain drop"], n_nearest=2).set_index("seen label")["similarity"]
+    vectors = HashingEncoder(32).fit_transform(["rain drop", "dog bark", "rain"]).astype(float)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(table[["dog bark", "rain"]], vectors[1:] @ vectors[0], rtol=1e-6)
+
+
+def test_confusions_keep_the_type_of_labels(clips):
+    X, y = clips
+    names, numbers = np.unique(y, return_inverse=True)
+    model = ZeroShotBilinear(HashingEncoder(), label_texts=dict(enumerate(names))).fit(X, numbers)
+    found = set(label_report(model, X, np.roll(numbers, 1))["taken for"]) - {""}
+    assert found
+    assert all(isinstance(label, int) for label in found)
 
 
 def test_labels_may_be_objects(clips):

@@ -5,7 +5,7 @@ from joblib import Memory
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 
 from skzsl import ZeroShotTemporalAttention, with_labels
@@ -189,6 +189,35 @@ def test_tuned_models_tag_clips(sounds, model):
     best = ThresholdTuner(pipeline, strategy="top_k").fit(X, y)
     assert {len(tags) for tags in best.tag(X)} == {best.k_}
     assert {len(tags) for tags in best.tag(X, top_k=1)} == {1}
+
+
+def test_tags_are_the_k_predicted_labels_whatever_their_thresholds(sounds, model):
+    X, y = sounds
+    uneven = model.set_params(threshold={y.columns[0]: 50.0, None: 0.0})
+    tuner = ThresholdTuner(uneven, strategy="top_k", cv=KFold(2)).fit(X, y)
+    marked = [set(y.columns[row > 0]) for row in tuner.predict(X)]
+    assert any(y.columns[0] in labels for labels in marked)
+    assert [{label for label, _ in tags} for tags in tuner.tag(X)] == marked
+
+
+def test_what_is_fitted_inside_is_kept_as_it_is(sounds, model):
+    X, y = sounds
+    search = GridSearchCV(model, {"alpha": [0.0, 1.0]}, cv=KFold(2), scoring="f1_micro")
+    tuner = ThresholdTuner(search, cv=KFold(2)).fit(X, y)
+    assert set(tuner.estimator_.best_params_) == {"alpha"}
+    assert tuner.estimator_.best_estimator_.threshold == tuner.threshold_
+    tuner = ThresholdTuner(model, cv=KFold(2)).fit(X, y)
+    some = y[y.columns[::-2]]
+    expected = clone(model).set_params(threshold=tuner.threshold_).fit(X, y).score(X, some)
+    assert tuner.estimator_.score(X, some) == expected
+
+
+def test_neighbouring_floats_are_parted():
+    low = np.nextafter(1, 2)
+    high = np.nextafter(low, 3)
+    threshold, f1 = best_threshold([(np.array([[True], [False]]), np.array([[high], [low]]))], "micro")
+    assert f1 == 1.0
+    assert low <= threshold < high
 
 
 def test_groups_reach_the_splitter(sounds, model):

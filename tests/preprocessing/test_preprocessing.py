@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 
 from skzsl import ZeroShotBilinear
 from skzsl.preprocessing import SegmentPooling, Segmentwise, pad_segments
@@ -44,6 +44,10 @@ def test_segmentwise_fits_on_present_segments_and_keeps_absent_ones_zero(ragged)
 def test_segmentwise_may_change_the_width_and_takes_clip_vectors(ragged, rng):
     assert Segmentwise(PCA(2)).fit_transform(pad_segments(ragged)).shape == (4, 4, 2)
     assert Segmentwise(PCA(2)).fit_transform(rng.normal(size=(6, 3))).shape == (6, 2)
+    sparse = Segmentwise(KBinsDiscretizer(2, encode="onehot", quantile_method="averaged_inverted_cdf"))
+    bins = sparse.fit_transform(rng.normal(size=(6, 4, 3)))
+    assert bins.shape == (6, 4, 6)
+    assert bins.sum() == 6 * 4 * 3
 
 
 def test_three_dimensional_clips_go_through_a_pipeline(rng):

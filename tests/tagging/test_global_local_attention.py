@@ -318,3 +318,15 @@ def test_gpu_ranks_as_well_as_the_cpu(rng, training, architecture):
         assert model.partial_fit(X, y).history_[-1]["train_loss"] > 0
     assert min(ranked["cpu"]) > 0.75
     np.testing.assert_allclose(ranked["cuda"], ranked["cpu"], atol=0.08)
+
+
+def test_a_warm_start_keeps_to_its_frozen_net(events):
+    X, y = events
+    first, other = (make_net(random_state=seed).fit(X, y) for seed in (0, 1))
+    model = make_model(FrozenEstimator(first), training="frozen_global", warm_start=True).fit(X, y)
+    epochs = model.n_iter_
+    with pytest.raises(ValueError, match="not the frozen net of the last fit"):
+        model.set_params(global_net=FrozenEstimator(other)).fit(X, y)
+    assert model.n_iter_ == epochs
+    model.set_params(global_net=FrozenEstimator(pickle.loads(pickle.dumps(first)))).fit(X, y)
+    assert model.n_iter_ == 2 * epochs

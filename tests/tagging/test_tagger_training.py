@@ -111,6 +111,20 @@ def test_held_out_clips_without_labels_are_an_error_that_says_so(make_model, cli
             make_model(validation_fraction=0.5, balanced=True, random_state=seed).fit(X, first_only)
 
 
+def test_batch_sizes_may_be_numbers_of_numpy(make_model, clips):
+    np.testing.assert_array_equal(
+        weights(make_model(batch_size=np.int64(8)).fit(*clips)), weights(make_model(batch_size=8).fit(*clips))
+    )
+
+
+def test_labels_announced_too_late_are_refused(make_model, clips):
+    X, y = clips
+    model = make_model().partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"Labels \['hail'\] were not in the first call"):
+        model.partial_fit(X, y, classes=[*y.columns, "hail"])
+    model.partial_fit(X, y, classes=list(y.columns))
+
+
 def test_the_only_clip_cannot_be_held_out(make_model, clips):
     X, y = clips
     with pytest.raises(ValueError, match=r"validation_fraction=0\.5 holds clips out, and there is only one"):

@@ -1,4 +1,5 @@
 import pickle
+import unicodedata
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from skzsl import ZeroShotRidge, with_labels
 from skzsl.exceptions import UnknownWordError
 from skzsl.text import HashingEncoder, LookupEncoder, Prompts, WordAverage
+from skzsl.text._base import split_words
 
 TABLE = {"dog": [1.0, 0.0], "rain": [0.0, 1.0], "church": [2.0, 0.0], "bells": [0.0, 4.0]}
 ENCODERS = [
@@ -162,3 +164,9 @@ def test_labels_are_encoded_once_in_a_fit(encoder, asked):
     new = with_labels(model, ["a dog", "bell", "cat", "rain"])
     np.testing.assert_allclose(new.decision_function(X)[:, [0, 1, 3]], model.decision_function(X))
     assert all("cat" in text for texts in Counting.asked[1:] for text in texts)
+
+
+def test_marks_are_parts_of_words():
+    words = ["कुत्ता", "नमस्ते", "สุนัข", unicodedata.normalize("NFD", "naïve"), "dog's"]
+    assert split_words(", ".join(words)) == words
+    assert split_words("don't_stop  now!") == ["don't", "stop", "now"]

@@ -7,7 +7,7 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 from torch.nn import functional as F
 
-from skzsl import ZeroShotContrastive
+from skzsl import ZeroShotContrastive, indicator_frame
 from skzsl.nets import ContrastiveModule
 from skzsl.nets.augmentation import mix
 from skzsl.nets.schedule import one_cycle
@@ -286,6 +286,11 @@ def test_what_has_nothing_to_be_told_from_is_refused(named):
         make_model(batch_size=1).fit(X, y)
     model = make_model().fit(X, y)
     before, rain = weights(model), y == "rain"
+    alike = indicator_frame([["rain"]] * len(X), labels=["rain", "siren"])
+    with pytest.raises(ValueError, match="label 'rain', and there is nothing to tell it from"):
+        make_model().partial_fit(X, alike)
+    alike.loc[0, "rain"] = 0  # then the others are told from a clip without it
+    make_model().partial_fit(X, alike)
     for label in ("rain", "siren"):
         with pytest.raises(ValueError, match=f"label '{label}', and there is nothing to tell it from"):
             model.partial_fit(X[rain], np.full(rain.sum(), label))

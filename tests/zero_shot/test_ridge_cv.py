@@ -193,6 +193,10 @@ def test_what_cannot_be_done_is_refused(noisy, clips):
             ZeroShotRidgeCV(HashingEncoder(), alphas_text=alphas).fit(X, y)
     with pytest.raises(ValueError, match="'nonsense' is neither"):
         ZeroShotRidgeCV(HashingEncoder(), scoring="nonsense").fit(X, y)
+    folds = ClassDisjointKFold(3).split(X, y)
+    assert len(list(folds)) == 3
+    with pytest.raises(ValueError, match=r"cv has no folds; .* a generator serves one fit only"):
+        ZeroShotRidgeCV(HashingEncoder(), cv=folds).fit(X, y)
     with pytest.raises(ValueError, match="scoring gave nan for fold 0"):
         ZeroShotRidgeCV(HashingEncoder(), scoring=lambda *_: float("nan")).fit(X, y)
     with pytest.raises(ValueError, match=r"1e-300 \(alphas_audio\) .* is lost .* larger numbers as alphas_audio"):
@@ -228,3 +232,8 @@ def test_names_of_features_reach_the_scorer(noisy, recwarn):
     frame = pd.DataFrame(X, columns=[f"f{i}" for i in range(X.shape[1])])
     ZeroShotRidgeCV(HashingEncoder(), scoring=zero_shot_scorer(), **ALPHAS).fit(frame, y).predict(frame)
     assert not [warning for warning in recwarn if "feature names" in str(warning.message)]
+
+
+def test_infinite_scores_are_scores(noisy):
+    model = ZeroShotRidgeCV(HashingEncoder(), scoring=lambda *_: float("inf"), **ALPHAS).fit(*noisy)
+    assert model.best_score_ == float("inf")

@@ -7,7 +7,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skzsl import ScoreNormalizer, ZeroShotBilinear, ZeroShotTemporalAttention, indicator_frame, with_labels
+from skzsl import (
+    ScoreNormalizer,
+    ZeroShotBilinear,
+    ZeroShotNearest,
+    ZeroShotTemporalAttention,
+    indicator_frame,
+    with_labels,
+)
 from skzsl.model_selection import ClassDisjointKFold, GreedyLabelFolds, ThresholdTuner, get_scorer
 from skzsl.preprocessing import Segmentwise
 from skzsl.text import HashingEncoder
@@ -166,3 +173,39 @@ def test_a_penalty_inside_is_refused(word_sounds):
     fitted.estimator_[-1].seen_penalty = 1.0
     with pytest.raises(ValueError, match="pass seen_penalty to ScoreNormalizer"):
         fitted.predict(X)
+
+
+@pytest.mark.parametrize("norm", ["z", "t", "zt"])
+def test_labels_that_are_numbers_meet_candidates_that_are_text(word_sounds, norm):
+    X, y = word_sounds
+    names = np.unique(y)
+    numbers = np.searchsorted(names, y)
+    texts = ZeroShotBilinear(HashingEncoder(), random_state=0)
+    named = ScoreNormalizer(texts, norm=norm).fit(X, y)
+    numbered = ScoreNormalizer(clone(texts).set_params(label_texts=dict(enumerate(names))), norm=norm).fit(X, numbers)
+    new = ["slow siren", "fast drum"]
+    np.testing.assert_allclose(
+        numbered.decision_function(X[:9], labels=[*new, "hum"]), named.decision_function(X[:9], labels=[*new, "hum"])
+    )
+
+
+@pytest.mark.parametrize("norm", ["z", "t", "zt"])
+def test_models_fitted_without_labels_are_normalised(rng, norm):
+    X, labels = rng.normal(size=(40, 8)), ["siren", "horn", "rain"]
+    nearest = ZeroShotNearest(HashingEncoder(8))
+    normalizer = ScoreNormalizer(nearest, norm=norm).fit(X, None)
+    scores = clone(nearest).fit(X).decision_function(X, labels=labels)
+    if "z" in norm:
+        scores = (scores - scores.mean(axis=0)) / scores.std(axis=0)
+    if "t" in norm:
+        scores = (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
+    for _ in range(2):
+        np.testing.assert_allclose(normalizer.decision_function(X, labels=labels), scores, atol=1e-9)
+
+
+def test_scores_that_vary_by_rounding_only_are_not_blown_up(word_sounds):
+    X, y = word_sounds
+    alike = np.tile(X[0], (len(X), 1)) * (1 + 2.3e-16 * (np.arange(len(X)) % 2))[:, None]
+    normalizer = ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0), norm="z").fit(X, y)
+    normalizer.cohort_, normalizer._moments = alike, (None, None, {})
+    assert np.abs(normalizer.decision_function(alike)).max() < 1e-6
