@@ -137,7 +137,7 @@ def plain(build):
     return PlainAttention(build["n_features"], len(build["log_odds"]), levels, build["hidden_size"])
 
 
-def time_fit(name, sizes, batch_size, epochs, threads, device, repeats=3):
+def time_fit(name, sizes, batch_size, epochs, threads, device, repeats=7):
     """Seconds of a whole fit, and of the loops."""
     settle(threads)
     X, y = make_clips(**sizes)
