@@ -122,7 +122,7 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         self._multilabel = model._multilabel
         if self._multilabel:
             self._indicator_dtype = model._indicator_dtype
-        self._moments: tuple = (None, None, {})
+        self._moments: tuple = ({}, [])  # of labels, and the state of the model that they were found in
         return self
 
     @property
@@ -166,11 +166,11 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
     def _moments_of(self, labels):
         """Mean and standard deviation of each label's scores over the cohort, each computed once."""
         model = final_estimator(self.estimator_)
-        fitted, (vectors, settings, known) = getattr(model, "_vectors", None), self._moments
+        state, (known, known_in) = (getattr(model, "_vectors", None), _settings(model)), self._moments
         # Trained anew or set otherwise; without labels of fit an encoder may be fitted on the candidates.
-        if fitted is None or vectors is not fitted or settings != _settings(model):
-            known = {}
-            self._moments = fitted, _settings(model), known
+        if not known_in or state[0] is None or known_in[0] is not state[0] or known_in[1] != state[1]:
+            known.clear()
+            known_in[:] = state
         new = [label for label in labels if label not in known]
         if new:
             scores = self._raw(self.cohort_, new)
