@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -86,18 +87,14 @@ def unwrap(estimator, X):
 
 def knows_its_labels_only(estimator) -> bool:
     """Whether the model inside an estimator, Pipeline or search, fitted or not, cannot score unseen labels."""
-    while not hasattr(estimator, "with_labels") or hasattr(estimator, "estimator"):
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        elif hasattr(estimator, "estimator"):
-            estimator = estimator.estimator
-        else:
-            return False
-    return getattr(estimator, "_fixed_labels", False)
+    model = innermost(estimator)
+    while hasattr(model, "estimator"):
+        model = innermost(model.estimator)
+    return getattr(model, "_fixed_labels", False)
 
 
 def innermost(estimator):
-    """The model that a Pipeline or search, fitted or not, begins with in its last place."""
+    """What stands last in a Pipeline or search, as it was given: fitted or not."""
     while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
         estimator = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator.estimator
     return estimator
@@ -110,6 +107,22 @@ def is_frozen(estimator) -> bool:
             return True
         estimator = _inside(estimator)
     return False
+
+
+class ModelInside:
+    """What a meta-estimator tells of the fitted model in its ``estimator_``."""
+
+    estimator_: Any
+
+    @property
+    def seen_classes_(self):
+        """Labels with a positive clip in fit."""
+        return final_estimator(self.estimator_).seen_classes_
+
+    @property
+    def n_features_in_(self):
+        """Features d of a segment."""
+        return self.estimator_.n_features_in_
 
 
 def label_scores(estimator, X):

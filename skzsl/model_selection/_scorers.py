@@ -13,8 +13,7 @@ from sklearn.metrics import get_scorer as sklearn_scorer
 from .._compat import safe_indexing
 from .._indicators import Indicators, is_indicator, named_indicators
 from .._labels import label_array
-from .._views import label_scores
-from ..base import final_estimator, with_labels
+from .._views import final_estimator, label_scores, with_labels
 from ..metrics import (
     ausuc,
     d_prime,

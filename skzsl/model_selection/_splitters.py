@@ -261,10 +261,11 @@ def check_recordings(groups, n_clips):
     recordings = np.asarray(groups, dtype=object)
     if recordings.shape != (n_clips,):
         raise ValueError(f"groups of shape {recordings.shape} must name the recording of each of {n_clips} clips.")
+    for clip in np.flatnonzero(pd.isna(recordings))[:1]:
+        raise ValueError(
+            f"groups holds {recordings[clip]} for clip {clip}; give clips of unknown recordings a name each."
+        )
     recordings = recordings.tolist()
-    for clip, name in enumerate(recordings):
-        if pd.isna(name) is True:
-            raise ValueError(f"groups holds {name} for clip {clip}; give clips of unknown recordings a name each.")
     names = list(dict.fromkeys(recordings))
     numbers = {name: number for number, name in enumerate(names)}
     return np.array([numbers[name] for name in recordings]), names

@@ -11,14 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
 from .._indicators import is_indicator, named_indicators
-from .._views import is_frozen, knows_its_labels_only, unwrap
-from ..base import final_estimator, with_labels
+from .._views import ModelInside, final_estimator, is_frozen, knows_its_labels_only, unwrap, with_labels
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
 from ._sweep import best_k, best_threshold, top_k
 
 
-class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class ThresholdTuner(ModelInside, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Choose when a multi-label model predicts a label, on labels or clips it was not trained on.
 
     The estimator is fitted once a fold; the choice is the exact maximum of F1 over all thresholds, averaged over the
@@ -264,16 +263,6 @@ class ThresholdTuner(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def classes_(self):
         """Labels of the columns."""
         return final_estimator(self.estimator_).classes_
-
-    @property
-    def seen_classes_(self):
-        """Labels with a positive clip in fit."""
-        return final_estimator(self.estimator_).seen_classes_
-
-    @property
-    def n_features_in_(self):
-        """Features d of a segment."""
-        return self.estimator_.n_features_in_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -78,8 +78,9 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
                 f"The frozen global net was fitted on {self.n_features_in_} features, X has {n_features}; fit it on "
                 "clips like these."
             )
-        own = self.module_.state_dict()
-        other = own if served is None else served.state_dict()
+        if served is None:
+            return
+        own, other = self.module_.state_dict(), served.state_dict()
         if own.keys() != other.keys() or any(not own[name].cpu().equal(other[name].cpu()) for name in own):
             raise ValueError(
                 "global_net is not the frozen net of the last fit; start anew with warm_start=False to change it."

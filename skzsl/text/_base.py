@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import fit_context
+from .._segments import dense
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
@@ -113,6 +114,23 @@ def fit_transform(encoder, texts: list[str]):
     if hasattr(encoder, "fit_transform"):
         return encoder.fit_transform(texts)
     return encoder.fit(texts).transform(texts)
+
+
+def check_vectors(vectors, texts) -> np.ndarray:
+    """Vectors (n_texts, k) of any encoder, sparse ones included, as an array.
+
+    Raises
+    ------
+    ValueError
+        If they are not one row of numbers for each text.
+    """
+    vectors = dense(vectors)
+    if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu" or not vectors.size:
+        raise ValueError(
+            f"text_encoder turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must return "
+            "one row of numbers for each text."
+        )
+    return vectors
 
 
 def split_words(text: str) -> list[str]:

@@ -9,8 +9,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from .._segments import dense
-from ._base import fit_transform
+from ._base import check_vectors, fit_transform
 from ._cache import recall
 from ._lookup import LookupEncoder
 from ._sentence import SentenceEncoder
@@ -48,12 +47,7 @@ class LabelVectors:
         return recall(self._known, texts, lambda new: self._checked(self.encoder.transform(new), new))
 
     def _checked(self, vectors, texts):
-        vectors = dense(vectors)
-        if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu" or not vectors.size:
-            raise ValueError(
-                f"text_encoder turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must return "
-                "one row of numbers for each text."
-            )
+        vectors = check_vectors(vectors, texts)
         finite = np.isfinite(vectors).all(axis=1)
         if not finite.all():
             text = texts[int(np.argmin(finite))]

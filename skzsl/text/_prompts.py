@@ -1,16 +1,42 @@
 """Wrapping label texts before another encoder sees them: prompt templates, and words one by one."""
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
-from .._segments import dense
-from ._base import TextEncoder, fit_transform, split_words
+from ._base import TextEncoder, check_vectors, fit_transform, split_words
 from ._label_vectors import resolve_encoder
 from ._sentence import SentenceEncoder
 
 
-class Prompts(TextEncoder):
+class _Averaging(TextEncoder):
+    """Base of the wrappers: a text becomes several, which ``encoder`` encodes, and has the mean of their vectors."""
+
+    encoder: Any
+
+    def _fit_encode(self, texts):
+        self.encoder_ = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
+        return self._averaged(texts, lambda parts: fit_transform(self.encoder_, parts))
+
+    def _encode(self, texts):
+        return self._averaged(texts, self.encoder_.transform)
+
+    def _averaged(self, texts, encode):
+        parts_of = self._parts(texts)
+        all_parts = [part for parts in parts_of for part in parts]
+        vectors = check_vectors(encode(all_parts), all_parts)
+        counts = np.array([len(parts) for parts in parts_of])
+        starts = np.r_[0, np.cumsum(counts)[:-1]]
+        sums = np.add.reduceat(vectors, starts, axis=0, dtype=np.result_type(vectors, np.float32))
+        return sums / counts[:, None].astype(sums.dtype)
+
+    def _parts(self, texts) -> list[list[str]]:
+        """The texts that each becomes, at least one."""
+        raise NotImplementedError
+
+
+class Prompts(_Averaging):
     """Put every label text into one or several sentences, encode those and average.
 
     Parameters
@@ -42,28 +68,17 @@ class Prompts(TextEncoder):
         self.encoder = encoder
         self.templates = templates
 
-    def _fit_encode(self, texts):
-        self.encoder_ = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
-        return self._averaged(fit_transform(self.encoder_, self._fill(texts)), texts)
-
-    def _encode(self, texts):
-        return self._averaged(self.encoder_.transform(self._fill(texts)), texts)
-
-    def _averaged(self, vectors, texts):
-        vectors = dense(vectors)
-        return vectors.reshape(-1, len(texts), vectors.shape[1]).mean(axis=0)
-
-    def _fill(self, texts):
+    def _parts(self, texts):
         templates = [self.templates] if isinstance(self.templates, str) else self.templates
         if not isinstance(templates, Collection) or len(templates) == 0:
             raise ValueError(f"templates={templates!r}; pass at least one, such as 'the sound of {{label}}'.")
         for template in templates:
             if not isinstance(template, str) or "{label}" not in template:
                 raise ValueError(f"Template {template!r} has no '{{label}}'; write it where the label text goes.")
-        return [template.replace("{label}", text) for template in templates for text in texts]
+        return [[template.replace("{label}", text) for template in templates] for text in texts]
 
 
-class WordAverage(TextEncoder):
+class WordAverage(_Averaging):
     """Encode each word of a text alone and average the words' vectors.
 
     Parameters
@@ -90,28 +105,9 @@ class WordAverage(TextEncoder):
     def __init__(self, encoder=None):
         self.encoder = encoder
 
-    def _fit_encode(self, texts):
-        self.encoder_ = SentenceEncoder() if self.encoder is None else resolve_encoder(self.encoder)
-        words_of = self._split(texts)
-        return self._averaged(fit_transform(self.encoder_, _joined(words_of)), words_of)
-
-    def _encode(self, texts):
-        words_of = self._split(texts)
-        return self._averaged(self.encoder_.transform(_joined(words_of)), words_of)
-
-    def _averaged(self, vectors, words_of):
-        vectors = dense(vectors)
-        counts = np.array([len(words) for words in words_of])
-        starts = np.r_[0, np.cumsum(counts)[:-1]]
-        return np.add.reduceat(vectors, starts, axis=0) / counts[:, None].astype(vectors.dtype)
-
-    def _split(self, texts):
+    def _parts(self, texts):
         words_of = [split_words(text) for text in texts]
         for text, words in zip(texts, words_of, strict=True):
             if not words:
                 raise ValueError(f"Text {text!r} has no word to average; give it letters or digits.")
         return words_of
-
-
-def _joined(words_of):
-    return [word for words in words_of for word in words]

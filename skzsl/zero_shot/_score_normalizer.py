@@ -13,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._classifier import EmbeddingClassifier, penalize_seen
 from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
-from .._views import final_estimator, innermost, unwrap
+from .._views import ModelInside, final_estimator, innermost, unwrap
 from ..base import ZeroShotClassifier
 
 _SETTINGS = (str, Real, Mapping, type(None))
 
 
-class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
+class ScoreNormalizer(ModelInside, MetaEstimatorMixin, EmbeddingClassifier):
     """Normalise the scores of a zero-shot model: z-norm, t-norm or both.
 
     Some labels score high on every clip, and some clips score high on every label. Training evens that out for the
@@ -122,18 +122,8 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         self._multilabel = model._multilabel
         if self._multilabel:
             self._indicator_dtype = model._indicator_dtype
-        self._moments: tuple = ({}, [])  # of labels, and the state of the model that they were found in
+        self._moments: dict = {}  # of labels, for each state of the model inside
         return self
-
-    @property
-    def seen_classes_(self):
-        """Labels that the estimator was trained on."""
-        return final_estimator(self.estimator_).seen_classes_
-
-    @property
-    def n_features_in_(self):
-        """Features d of a segment."""
-        return self.estimator_.n_features_in_
 
     def _scores(self, X, labels):
         check_is_fitted(self)
@@ -155,22 +145,18 @@ class ScoreNormalizer(MetaEstimatorMixin, EmbeddingClassifier):
         model, X = unwrap(self.estimator_, X)
         _check_inside(model)
         # A list of candidates is of one type; labels of fit may be numbers beside new ones that are text.
-        texts = [label for label in labels if isinstance(label, str)]
-        kinds = [kind for kind in (texts, [label for label in labels if not isinstance(label, str)]) if kind]
-        scores = np.hstack([model.decision_function(X, labels=kind) for kind in kinds])
-        if len(kinds) == 1:
-            return scores
-        column = {label: number for number, label in enumerate([*kinds[0], *kinds[1]])}
+        texts, others = ([label for label in labels if isinstance(label, str) is text] for text in (True, False))
+        if not texts or not others:
+            return model.decision_function(X, labels=labels)
+        scores = np.hstack([model.decision_function(X, labels=kind) for kind in (texts, others)])
+        column = {label: number for number, label in enumerate([*texts, *others])}
         return scores[:, [column[label] for label in labels]]
 
     def _moments_of(self, labels):
         """Mean and standard deviation of each label's scores over the cohort, each computed once."""
         model = final_estimator(self.estimator_)
-        state, (known, known_in) = (getattr(model, "_vectors", None), _settings(model)), self._moments
-        # Trained anew or set otherwise; without labels of fit an encoder may be fitted on the candidates.
-        if not known_in or state[0] is None or known_in[0] is not state[0] or known_in[1] != state[1]:
-            known.clear()
-            known_in[:] = state
+        vectors = getattr(model, "_vectors", None)  # new with every fit; none where an encoder is fitted on candidates
+        known = {} if vectors is None else self._moments.setdefault((vectors, _settings(model)), {})
         new = [label for label in labels if label not in known]
         if new:
             scores = self._raw(self.cohort_, new)

@@ -166,6 +166,17 @@ def test_labels_are_encoded_once_in_a_fit(encoder, asked):
     assert all("cat" in text for texts in Counting.asked[1:] for text in texts)
 
 
+class Misshapen(Counting):
+    def transform(self, X):
+        return np.ones(len(X))
+
+
+@pytest.mark.parametrize("wrapper", [Prompts, WordAverage])
+def test_wrapped_encoders_give_one_row_for_each_text(wrapper):
+    with pytest.raises(ValueError, match=r"turned 2 texts into shape \(2,\)"):
+        wrapper(Misshapen()).fit(["dog", "rain"])
+
+
 def test_marks_are_parts_of_words():
     words = ["कुत्ता", "नमस्ते", "สุนัข", unicodedata.normalize("NFD", "naïve"), "dog's"]
     assert split_words(", ".join(words)) == words

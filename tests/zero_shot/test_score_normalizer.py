@@ -71,7 +71,7 @@ def test_shifts_of_labels_and_of_clips_disappear(tagged, model):
         return scores * scale + 10 * scale
 
     shifted.estimator_.decision_function = skewed
-    shifted._moments = ({}, [])
+    shifted._moments = {}
     np.testing.assert_allclose(
         shifted.decision_function(X, labels=LABELS), raw.decision_function(X, labels=LABELS), atol=1e-3
     )
@@ -145,7 +145,7 @@ def test_moments_follow_the_model_inside(tagged, model, change):
     if normalizer.estimator_.label_texts:  # the vectors of fit are kept
         normalizer.decision_function(X, labels=LABELS)
     changed = normalizer.decision_function(X, labels=LABELS)
-    normalizer._moments = ({}, [])
+    normalizer._moments = {}
     np.testing.assert_array_equal(changed, normalizer.decision_function(X, labels=LABELS))
     assert np.abs(changed - before).max() > 1e-3
 
@@ -207,5 +207,5 @@ def test_scores_that_vary_by_rounding_only_are_not_blown_up(word_sounds):
     X, y = word_sounds
     alike = np.tile(X[0], (len(X), 1)) * (1 + 2.3e-16 * (np.arange(len(X)) % 2))[:, None]
     normalizer = ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0), norm="z").fit(X, y)
-    normalizer.cohort_, normalizer._moments = alike, ({}, [])
+    normalizer.cohort_, normalizer._moments = alike, {}
     assert np.abs(normalizer.decision_function(alike)).max() < 1e-6
