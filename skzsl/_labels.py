@@ -29,17 +29,28 @@ class Targets:
         Those with a positive clip, in the same order; only these train.
     codes : ndarray of shape (n,) or (n, S)
         Position in ``seen`` of each clip's label or, where clips have several labels, the indicator of ``seen``.
+    indicator_dtype : dtype or None
+        In which type several labels a clip are predicted; None where clips have one.
     """
 
     classes: np.ndarray
     seen: np.ndarray
     codes: np.ndarray
+    indicator_dtype: np.dtype | None = None
 
     def indicator(self) -> np.ndarray:
         """Which of ``seen`` each clip has, (n, S)."""
         if self.codes.ndim == 2:
             return self.codes
         return (self.codes[:, None] == np.arange(len(self.seen))).astype(np.uint8)
+
+    def indicator_of_classes(self) -> np.ndarray:
+        """Which of ``classes`` each clip has, (n, C), whether they have a clip or not."""
+        if len(self.seen) == len(self.classes):
+            return self.indicator()
+        every = np.zeros((len(self.codes), len(self.classes)), dtype=np.uint8)
+        every[:, np.isin(self.classes, self.seen)] = self.indicator()
+        return every
 
 
 def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -15,11 +14,16 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from ._compat import Interval
+from ._compat import HasMethods, Interval
 from ._indicators import check_indicators, is_indicator, named_indicators
+from ._known_labels import KnownLabels
 from ._labels import check_candidates, label_array
-from ._thresholds import label_thresholds
 from .exceptions import CandidateWarning
+
+# Constraints of parameters that several estimators have.
+MEMORY = [str, HasMethods(["cache"]), None]
+SEEN_PENALTY = [Interval(Real, None, None, closed="neither")]
+THRESHOLD = [Real, Mapping, "array-like"]
 
 
 def refuse_overflow(scores):
@@ -30,29 +34,14 @@ def refuse_overflow(scores):
         raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
 
 
-def penalize_seen(model, scores, candidates):
-    """Subtract a model's ``seen_penalty`` from the scores of the labels that it was trained on, in place."""
-    if not isinstance(model.seen_penalty, Real) or not math.isfinite(model.seen_penalty):
-        raise ValueError(f"seen_penalty={model.seen_penalty!r}; pass a number.")
-    if model.seen_penalty:
-        seen = set(model.seen_classes_.tolist())  # numpy would compare numbers and texts as texts
-        scores[:, [label in seen for label in candidates.tolist()]] -= model.seen_penalty
-
-
-class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
+class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
     """Base of the classifiers of embeddings.
 
-    A subclass stores ``temperature`` and, if it takes several labels a clip, ``threshold`` in its constructor, sets
-    ``classes_`` and ``_multilabel`` in ``fit`` and implements :meth:`_scores`.
+    A subclass stores ``temperature`` and, if it takes several labels a clip, ``threshold`` in its constructor, calls
+    :meth:`_take_labels` in ``fit`` and implements :meth:`_scores`.
     """
 
-    _takes_multilabel = False  # whether y may be an indicator
-    _multilabel = False  # whether the y of fit was one
     _fixed_labels = False  # whether only labels of fit can be scored
-    _is_view = False  # whether classes_ are the candidates of with_labels
-    _indicator_dtype: np.dtype  # of that y
-    _labels_of_fit: np.ndarray
-    classes_: np.ndarray
     temperature: float
     threshold: float
 
@@ -204,6 +193,7 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         CandidateWarning
             If labels of ``y`` are not among the candidates.
         """
+        check_is_fitted(self)
         if self._multilabel:
             y, labels = self._match(y, labels)
             return accuracy_score(y, self.predict(X, labels=labels), sample_weight=sample_weight)
@@ -241,11 +231,6 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         view._is_view = True
         view._become_view()
         return view
-
-    def _set_classes(self, classes):
-        """Take the labels of fit, for a model that is no view."""
-        self.classes_ = self._labels_of_fit = classes
-        self._is_view = False
 
     def _become_view(self):
         """Prepare a copy of a fitted model to be a view of it."""
@@ -287,14 +272,6 @@ class EmbeddingClassifier(ClassifierMixin, BaseEstimator):
         if self._multilabel:
             return expit(scaled)  # not rounded to float32, where .5 would hide a score just above the threshold
         return softmax(scaled, axis=1).astype(scores.dtype)
-
-    def _check_thresholds(self):
-        """Refuse a number of thresholds other than that of the labels, before training; one label a clip needs none."""
-        if self._multilabel and not isinstance(self.threshold, Mapping):
-            self._thresholds(self.classes_)
-
-    def _thresholds(self, candidates):
-        return label_thresholds(self.threshold, candidates, self._labels_of_fit)
 
     def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n, n_labels) and the candidates of their columns."""

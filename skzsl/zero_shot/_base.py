@@ -1,7 +1,8 @@
-"""What every zero-shot estimator shares: candidates, label texts and their vectors, seen and unseen."""
+"""What every zero-shot estimator shares: label texts and their vectors, and what seen labels pay."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -9,115 +10,85 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ._classifier import EmbeddingClassifier, penalize_seen, refuse_overflow
-from ._compat import HasMethods, Interval
-from ._indicators import encode_indicators, indicator_dtype, is_indicator
-from ._labels import (
-    Targets,
-    encode_targets,
-    label_array,
-    label_texts,
-    refuse_nothing_to_learn,
-    warn_of_numbers,
-)
-from ._segments import Segments, check_segments, row_chunks
-from ._views import final_estimator, with_labels
-from .text._label_vectors import LabelVectors
-
-__all__ = [
-    "MultilabelZeroShotClassifier",
-    "ZeroShotClassifier",
-    "bilinear_scores",
-    "check_one_space",
-    "check_text_side",
-    "final_estimator",
-    "with_labels",
-]
+from .._compat import HasMethods
+from .._indicators import is_indicator
+from .._labels import label_texts, refuse_nothing_to_learn, warn_of_numbers
+from .._segments import Segments, check_segments, row_chunks
+from ..base import MEMORY, SEEN_PENALTY, THRESHOLD, EmbeddingClassifier, refuse_overflow
+from ..text._label_vectors import LabelVectors
 
 
 class ZeroShotClassifier(EmbeddingClassifier):
     """Base of the classifiers that score a clip against the text of any label.
 
     A subclass stores ``text_encoder``, ``label_texts``, ``temperature``, ``seen_penalty`` and ``memory`` in its
-    constructor, calls :meth:`_fit_labels` in ``fit`` and implements :meth:`_score_labels`; candidates, unseen labels,
+    constructor, calls :meth:`_take_labels` in ``fit`` and implements :meth:`_score_labels`; candidates, unseen labels,
     views, probabilities and predictions follow.
     """
 
-    _owns_net = True
     _compares_directions = False  # whether scores are cosines, for which zero vectors have no direction
 
     _parameter_constraints: dict = {
         **EmbeddingClassifier._parameter_constraints,
         "text_encoder": [HasMethods(["fit", "transform"]), str, Mapping, HasMethods(["loc"]), None],
         "label_texts": [Mapping, "array-like", None],
-        "seen_penalty": [Interval(Real, None, None, closed="neither")],
-        "memory": [str, HasMethods(["cache"]), None],
+        "seen_penalty": SEEN_PENALTY,
+        "memory": MEMORY,
     }
 
     text_encoder: Any
     label_texts: Any
     seen_penalty: float
-    seen_classes_: np.ndarray
 
     @property
     def _post_fit(self) -> tuple[str, ...]:
         """Parameters that act after training."""
         return ("temperature", "seen_penalty")
 
+    def label_vectors(self, labels=None) -> np.ndarray:
+        """Vectors of label texts.
+
+        Parameters
+        ----------
+        labels : list of str or None, default=None
+            Labels, seen in fit or not; None takes ``classes_``.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_labels, k)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For labels that are empty, duplicated or have no vector.
+        """
+        check_is_fitted(self)
+        return self._label_vectors(self._candidates(labels))
+
     def _become_view(self):
+        super()._become_view()
         self._label_vectors(self.classes_)  # a label that has no vector is refused now
-        self._owns_net = False  # training a view must not train the net of the model
 
-    def _fit_labels(self, y, n_clips: int) -> Targets:
-        """Start anew with the labels of y: fit the text encoder on their texts."""
-        targets = self._encode(y, n_clips)
-        refuse_nothing_to_learn(targets, targets.seen)
-        self._multilabel = is_indicator(y)
-        self._start_text(targets.seen)
-        return self._keep(targets)
+    def _names_of_columns(self, y, going_on):
+        return None if self.label_texts is None or isinstance(self.label_texts, Mapping) else self.label_texts
 
-    def _extend_labels(self, y, n_clips: int, classes=None) -> Targets:
-        """Go on from the labels known so far, if any; a fitted text encoder is kept."""
-        if not hasattr(self, "text_encoder_"):
-            targets = self._encode(y, n_clips, classes=classes)
-            refuse_nothing_to_learn(targets)
-            self._multilabel = is_indicator(y)
-            self._start_text(targets.classes)
-        else:
-            if self._multilabel != is_indicator(y):
-                kinds = {True: "an indicator of several labels a clip", False: "one label a clip"}
-                raise ValueError(
-                    f"y is {kinds[not self._multilabel]}, but training began with {kinds[self._multilabel]}; keep to "
-                    "one kind."
-                )
-            known = self._labels_of_fit
-            if classes is not None:
-                known = np.concatenate([known, label_array(classes, "classes")])
-            targets = self._encode(y, n_clips, seen=self.seen_classes_, classes=known)
-            self._label_vectors(targets.seen)
-        return self._keep(targets)
-
-    def _encode(self, y, n_clips, **known):
-        named = self.label_texts is None or isinstance(self.label_texts, Mapping)
-        if not is_indicator(y):
-            if not named:
-                raise ValueError(
-                    "label_texts is a list, which names the columns of a 2-D y, but y is not 2-D; pass a dict from "
-                    "label to text."
-                )
-            return encode_targets(y, n_clips, **known)
-        if not self._takes_multilabel:
+    def _encode(self, y, n_clips, going_on, classes):
+        if self._names_of_columns(y, going_on) is not None and not is_indicator(y):
             raise ValueError(
-                f"y of shape {np.shape(y)} has several labels a clip; {type(self).__name__} takes one label a clip: "
-                f"pass y of shape ({n_clips},) or use another model, such as ZeroShotTemporalAttention."
+                "label_texts is a list, which names the columns of a 2-D y, but y is not 2-D; pass a dict from label "
+                "to text."
             )
-        self._indicator_dtype = indicator_dtype(y)
-        return encode_indicators(y, n_clips, labels=None if named else self.label_texts, **known)
+        return super()._encode(y, n_clips, going_on, classes)
 
-    def _keep(self, targets):
-        self._set_classes(targets.classes)
-        self.seen_classes_ = targets.seen
-        return targets
+    def _meet_labels(self, targets, *, going_on, partial):
+        """Fit the text encoder in the first call, on the labels that train or, of several calls, on those expected."""
+        if going_on:
+            self._label_vectors(targets.seen)
+            return
+        refuse_nothing_to_learn(targets, None if partial else targets.seen)
+        self._start_text(targets.classes if partial else targets.seen)
 
     @property
     def _text_of(self) -> Mapping | None:
@@ -170,12 +141,21 @@ class MultilabelZeroShotClassifier(ZeroShotClassifier):
 
     _parameter_constraints: dict = {
         **ZeroShotClassifier._parameter_constraints,
-        "threshold": [Real, Mapping, "array-like"],
+        "threshold": THRESHOLD,
     }
 
     @property
     def _post_fit(self):
         return (*super()._post_fit, "threshold")
+
+
+def penalize_seen(model, scores, candidates):
+    """Subtract a model's ``seen_penalty`` from the scores of the labels that it was trained on, in place."""
+    if not isinstance(model.seen_penalty, Real) or not math.isfinite(model.seen_penalty):
+        raise ValueError(f"seen_penalty={model.seen_penalty!r}; pass a number.")
+    if model.seen_penalty:
+        seen = set(model.seen_classes_.tolist())  # numpy would compare numbers and texts as texts
+        scores[:, [label in seen for label in candidates.tolist()]] -= model.seen_penalty
 
 
 def check_text_side(text_encoder) -> None:

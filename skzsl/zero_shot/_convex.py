@@ -162,7 +162,7 @@ class ZeroShotConvex(CosineClassifier):
                 "X, or pass classifier=None."
             )
         if self.memory is not None:
-            return fit_remembered(self, X, y, self._post_fit)
+            return fit_remembered(self, X, y)
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=True)
             if self.source_labels is None:
@@ -172,8 +172,7 @@ class ZeroShotConvex(CosineClassifier):
         return self
 
     def _fit_classifier(self, segments, y):
-        targets = self._fit_labels(y, len(segments))
-        self._check_thresholds()
+        targets = self._take_labels(y, len(segments))
         self.source_vectors_ = self._label_vectors(targets.seen)
         classifier = _default_classifier(self._multilabel) if self.classifier is None else clone(self.classifier)
         clips = segments.mean()

@@ -168,10 +168,10 @@ class ZeroShotRidgeCV(RidgeMap):
         pairs = list(itertools.product(_check(self, "alphas_audio"), _check(self, "alphas_text")))
         scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
         if self.memory is not None:
-            return fit_remembered(self, X, y, self._post_fit, groups=groups)
+            return fit_remembered(self, X, y, groups=groups)
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=True)
-            targets = self._fit_labels(y, len(segments))
+            targets = self._take_labels(y, len(segments))
             X, y, groups = indexable(X, y, groups)
             folds = list(self._folds(X, y, groups, targets, unseen=scorer is None))
             all_sums = sums_of_sets(
@@ -196,7 +196,7 @@ class ZeroShotRidgeCV(RidgeMap):
         for number, rows in enumerate(self._splitter(y, targets).split(X, y, groups)):
             train, test = (clips[part] for part in rows)  # arrays, lists or masks
             model = ZeroShotRidge(**shared)
-            model._fit_labels(safe_indexing(y, train), len(train))
+            model._take_labels(safe_indexing(y, train), len(train))
             labels = _held_out(targets, test, model.seen_classes_)
             if unseen and not len(labels):
                 raise ValueError(

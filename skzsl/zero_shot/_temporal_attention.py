@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from .._training import EpochTraining
-from ..base import MultilabelZeroShotClassifier
+from ._base import MultilabelZeroShotClassifier
 
 
 class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
@@ -228,12 +228,6 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         return self._apply(self.module_.attention, segments, vectors, shape=(len(vectors), n_segments))
 
     @property
-    def _net_parameters(self):
-        trained = ("alpha", "clip_score") if self.train_on == "fused" else ()
-        own = ("train_on", "margin", "audio_sizes", "text_sizes", "dropout", *trained)
-        return (*super()._net_parameters, *own)
-
-    @property
     def _post_fit(self):
         acting = ("alpha", "clip_score") if self.train_on == "attention" else ()
         return (*super()._post_fit, *acting)
@@ -249,18 +243,17 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
                 "projections need one space: make the last ones equal."
             )
 
-    def _train(self, segments, targets, *, epochs, going_on):
+    def _train(self, segments, targets, course):
         from ..nets import MultilabelRankingLoss, TemporalAttentionModule
 
-        self._check_thresholds()
         vectors = self._label_vectors(targets.seen)
-        shift, scale = segments.moments() if self.standardize and not going_on else (None, None)
+        shift, scale = segments.moments() if self.standardize and not course.going_on else (None, None)
         self._train_net(
             TemporalAttentionModule,
             MultilabelRankingLoss,
             (segments.three_d(), segments.mask()),
             targets.indicator(),
-            fixed_inputs=(vectors,),
+            course,
             build={
                 "criterion__margin": self.margin,
                 "module__n_features": segments.values.shape[-1],
@@ -272,10 +265,9 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
                 "module__project_mean": self._project_mean,
                 "module__shift": shift,
                 "module__scale": scale,
-                "module__start": self.module_.state_dict() if going_on else None,
+                "module__start": self.module_.state_dict() if course.going_on else None,
             },
-            epochs=epochs,
-            going_on=going_on,
+            fixed_inputs=(vectors,),
         )
 
     def _score_labels(self, segments, vectors):
