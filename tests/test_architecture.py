@@ -103,6 +103,14 @@ def test_users_need_no_private_names(path):
             assert not any(name.startswith("_") for name in names), f"{path} imports {names}"
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "inspection").glob("*.py")), ids=str)
+def test_displays_use_what_models_show_to_everyone(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            assert isinstance(node.value, ast.Name), f"{path}:{node.lineno}"
+            assert node.value.id in {"self", "cls"}, f"{path}:{node.lineno} reads {node.value.id}.{node.attr}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_files_can_be_read_in_one_sitting(path):
     assert len(path.read_text().splitlines()) <= 320, f"{path} is two rooms"
