@@ -119,6 +119,7 @@ class EpochTraining:
             With ``validation_fraction``, for bad X, y or parameters, and if training diverges; the model stays as it
             was.
         """
+        self._validate_params()  # type: ignore[attr-defined]  # scikit-learn skips it once the model is fitted
         if self.validation_fraction is not None:
             raise ValueError("partial_fit makes one pass and cannot stop early; set validation_fraction=None.")
         self._check_settings()

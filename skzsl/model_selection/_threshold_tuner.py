@@ -8,9 +8,12 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
+from .._fitting import all_or_nothing
 from .._indicators import is_indicator, named_indicators
 from .._meta import MetaClassifier
+from .._segments import clip_array
 from .._views import final_estimator, is_frozen, knows_its_labels_only, unwrap, with_labels
+from ..base import EmbeddingClassifier
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
 from ._sweep import best_k, best_threshold, top_k
@@ -103,7 +106,8 @@ class ThresholdTuner(MetaClassifier):
         Raises
         ------
         ValueError
-            For a y that is not multi-label, and a fold whose held-out clips have no label.
+            For a y that is not multi-label, a ``cv`` without folds, and a fold whose held-out clips have no label. A
+            fitted tuner stays as it was.
         NotFittedError
             With "prefit", for an estimator that is not fitted.
         """
@@ -112,6 +116,8 @@ class ThresholdTuner(MetaClassifier):
                 "y has one label a clip, whose best label is predicted without a threshold; pass an indicator, as "
                 "skzsl.indicator_frame(y) makes it."
             )
+        if isinstance(self.estimator, EmbeddingClassifier):  # before folds are cut; a Pipeline may take anything
+            clip_array(X)
         if isinstance(self.cv, str):
             folds, fitted = [_held_out(self.estimator, X, y)], self.estimator
         else:
@@ -122,10 +128,13 @@ class ThresholdTuner(MetaClassifier):
             fitted = clone(self.estimator).fit(X, y)
         if isinstance(self.cv, str) or is_frozen(fitted):  # what was given fitted stays as it is
             fitted = with_labels(fitted, final_estimator(fitted).classes_)
-        self._choose(folds)
-        if self.strategy != "top_k":
-            final_estimator(fitted).threshold = self.threshold_
-        self._keep_model(fitted)
+        if not folds:
+            raise ValueError("cv has no folds; pass a splitter or a list, since a generator serves one fit only.")
+        with all_or_nothing(self):
+            self._choose(folds)
+            if self.strategy != "top_k":
+                final_estimator(fitted).threshold = self.threshold_
+            self._keep_model(fitted)
         return self
 
     def _splitter(self, y):

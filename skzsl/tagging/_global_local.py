@@ -305,7 +305,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         return ConvStream, {"n_features": n_features, **own, **build}
 
     def _probabilities_of(self, segments):
-        if self.stream not in {"fused", "global", "local"}:
+        if self.stream not in ("fused", "global", "local"):
             raise ValueError(f"stream={self.stream!r}; pass 'fused', 'global' or 'local'.")
         module, n_labels = self.module_, len(self.labels_of_fit_)
         if self.stream == "fused":

@@ -223,6 +223,7 @@ class ZeroShotRidge(RidgeMap):
         ValueError
             As for ``fit``, and for a y of the other kind. The model stays as it was.
         """
+        self._validate_params()  # scikit-learn skips it once the model is fitted
         going_on = hasattr(self, "coef_")
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=not going_on)

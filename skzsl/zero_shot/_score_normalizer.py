@@ -126,6 +126,8 @@ class ScoreNormalizer(MetaClassifier):
 
     def _scores(self, X, labels):
         check_is_fitted(self)
+        if self.norm not in ("z", "t", "zt"):
+            raise ValueError(f"norm={self.norm!r}; pass 'z', 't' or 'zt'.")
         candidates = self._candidates(labels)
         cohort = list(dict.fromkeys([*candidates.tolist(), *self.seen_classes_.tolist()]))
         wanted = candidates.tolist() if self.norm == "z" else cohort

@@ -234,9 +234,10 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
 
     def _check_settings(self):
         for name in ("audio_sizes", "text_sizes"):
-            sizes = list(getattr(self, name))
-            if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
-                raise ValueError(f"{name}={getattr(self, name)!r}; pass at least one width above 0, such as (128,).")
+            sizes = getattr(self, name)
+            listed = isinstance(sizes, list | tuple | np.ndarray) and len(sizes)
+            if not listed or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+                raise ValueError(f"{name}={sizes!r}; pass a list of at least one width above 0, such as (128,).")
         if self.audio_sizes[-1] != self.text_sizes[-1]:
             raise ValueError(
                 f"audio_sizes={self.audio_sizes!r} and text_sizes={self.text_sizes!r} end in different widths; the "
@@ -273,6 +274,8 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
     def _score_labels(self, segments, vectors):
         if not isinstance(self.alpha, Real) or not 0 <= float(self.alpha) <= 1:
             raise ValueError(f"alpha={self.alpha!r}; pass a share of attention from 0 to 1.")
+        if self.clip_score not in ("project_then_mean", "mean_then_project"):
+            raise ValueError(f"clip_score={self.clip_score!r}; pass 'project_then_mean' or 'mean_then_project'.")
         settings = {"alpha": self.alpha, "project_mean": self._project_mean}
         return self._apply(self.module_.forward, segments, vectors, shape=(len(vectors),), **settings)
 
