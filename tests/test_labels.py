@@ -127,6 +127,7 @@ def test_numbers_warn_only_without_texts(recwarn):
         np.array([2**64 - 1, 2**64 - 2] * 3, dtype=np.uint64),
         np.array([2**63 - 1, -(2**63)] * 2),
         np.array([10**15, 10**15 + 2, 10**15] * 5),
+        np.array([f"label {number % 700}" for number in range(40_000)]),
         np.array(["b", "a", "ab", "b", "é", "a\u0301"]),
         np.array(["longer text", "a", "longer text"]).astype(">U11"),
         np.array([2.0, 1.0, 2.0]),
@@ -135,10 +136,9 @@ def test_numbers_warn_only_without_texts(recwarn):
     ],
     ids=lambda y: str(y.dtype),
 )
-@pytest.mark.parametrize("collide", [False, True])
-def test_codes_are_those_of_unique(y, collide, monkeypatch):
-    if collide:
-        monkeypatch.setattr(_labels, "_hashes", lambda texts: np.zeros(len(texts), dtype=np.uint64))
+@pytest.mark.parametrize("block", [2, 1 << 14])
+def test_codes_are_those_of_unique(y, block, monkeypatch):
+    monkeypatch.setattr(_labels, "_BLOCK", block)
     unique, inverse = np.unique(y, return_inverse=True)
     targets = encode_targets(y, len(y))
     np.testing.assert_array_equal(targets.seen, unique)
