@@ -78,7 +78,8 @@ def _distinct(labels):
 
     if labels.dtype.kind not in "UOiu":
         return np.unique(labels, return_inverse=True)
-    place_of, codes = {}, np.empty(len(labels), dtype=np.intp)
+    place_of: dict = {}
+    codes = np.empty(len(labels), dtype=np.intp)
     for rows in gen_batches(len(labels), _BLOCK):
         places, found = pd.factorize(labels[rows].astype(object) if labels.dtype.kind == "U" else labels[rows])
         codes[rows] = np.array([place_of.setdefault(label, len(place_of)) for label in found.tolist()])[places]
