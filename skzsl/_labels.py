@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from .exceptions import LabelTextWarning
 
 _BLOCK = 1 << 14  # labels hashed at once
+_NUMBER = re.compile(r"[\s\d.,+-]*\d[\s\d.,+-]*")
+_ID = re.compile(r"/[a-z]/\w+")  # such as /m/09x0r of AudioSet
 
 
 @dataclass(frozen=True)
@@ -141,16 +144,34 @@ def label_array(labels, name: str) -> np.ndarray:
     return labels
 
 
-def warn_of_numbers(labels: np.ndarray, texts: Mapping | None) -> None:
-    """Issue a LabelTextWarning for numbers when there are no ``texts`` to give them meaning."""
-    numbers = [label for label in labels.tolist() if not isinstance(label, str)]
-    if numbers and texts is None:
-        warnings.warn(
-            f"Labels such as {numbers[0]!r} are numbers, and a text encoder reads no meaning in them; pass "
-            f"label_texts={{{numbers[0]!r}: 'its text', ...}}.",
-            LabelTextWarning,
-            stacklevel=4,
-        )
+def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:
+    """Issue a LabelTextWarning for labels without an entry in ``texts`` that tell a text encoder nothing.
+
+    That is numbers and ids, and names that differ in case or blanks only.
+    """
+    own = [label for label in labels.tolist() if texts is None or label not in texts]
+    numbers = [label for label in own if not isinstance(label, str) or _NUMBER.fullmatch(label)]
+    ids = [label for label in own if isinstance(label, str) and _ID.fullmatch(label)]
+    for found, what in ((numbers, "numbers"), (ids, "ids of a machine")):
+        if found:
+            _warn(
+                f"Labels such as {found[0]!r} are {what}, and a text encoder reads no meaning in them; pass "
+                f"label_texts={{{found[0]!r}: 'its text', ...}}."
+            )
+    spelling: dict[str, str] = {}
+    for label in own:
+        if isinstance(label, str):
+            first = spelling.setdefault(" ".join(label.split()).casefold(), label)
+            if first != label:
+                _warn(
+                    f"Labels {first!r} and {label!r} differ in case or blanks only, and to most text encoders they are "
+                    "one; pass one of them, or tell them apart in label_texts."
+                )
+                return
+
+
+def _warn(message):
+    warnings.warn(message, LabelTextWarning, stacklevel=5)
 
 
 def label_texts(labels: np.ndarray, texts: Mapping | None) -> list[str]:
