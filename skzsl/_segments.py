@@ -133,7 +133,7 @@ def row_chunks(values: np.ndarray) -> Iterator[slice]:
 def _unpacked(X):
     """X without its wrapping: tensors as arrays, and clips that a table or an array of objects holds in a list."""
     if _is_tensor(X):
-        return from_torch(X, "X")
+        return _from_torch(X)
     if isinstance(X, list | tuple):
         return [_unpacked(clip) for clip in X] if X and not isinstance(X[0], Number) else X
     if hasattr(X, "__array__") and getattr(X, "shape", (0, 0))[1:] in {(), (1,)}:
@@ -150,7 +150,7 @@ def _is_tensor(X):
     return hasattr(X, "detach") and hasattr(X, "is_meta")  # torch may not have been imported
 
 
-def from_torch(tensor, name):
+def _from_torch(tensor):
     """Copy a tensor from its device and graph to an array, which shares its memory where both can.
 
     Raises
@@ -159,9 +159,9 @@ def from_torch(tensor, name):
         For tensors that are sparse or have no values.
     """
     if str(tensor.layout) != "torch.strided":
-        raise ValueError(f"{name} is a sparse tensor; pass {name}.to_dense().")
+        raise ValueError("A sparse tensor is no array; pass its to_dense().")
     if tensor.is_meta:
-        raise ValueError(f"{name} is a tensor on the device 'meta', which has no values; pass one that has.")
+        raise ValueError("A tensor on the device 'meta' has no values; pass one that has.")
     tensor = tensor.detach().cpu()
     known = hasattr(np, str(tensor.dtype).removeprefix("torch."))
     return (tensor if known else tensor.float()).numpy()  # numpy has no bfloat16
@@ -237,8 +237,8 @@ def _refuse_non_finite_segments(block, lengths, first):
         )
 
 
-def dense(values, name="values") -> np.ndarray:
+def dense(values) -> np.ndarray:
     """What any transformer gives, sparse matrices and tensors included, as an array."""
     if _is_tensor(values):
-        return from_torch(values, name)
+        return _from_torch(values)
     return values.toarray() if hasattr(values, "toarray") else np.asarray(values)

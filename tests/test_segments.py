@@ -107,7 +107,7 @@ def test_feature_count_is_the_last_axis_in_two_and_three_dimensions():
         (pl.DataFrame({"file": ["a.wav"], "x": [1.0]}), "X holds object values such as 'a.wav'"),
         (pd.Series([[1.0, 2.0], [1.0]]), "ragged"),
         (pd.Series([[1.0, 2.0], None]), r"X\[1\] is None, and other clips are lists"),
-        (torch.ones(3, 2).to_sparse(), r"sparse tensor; pass X.to_dense\(\)"),
+        (torch.ones(3, 2).to_sparse(), r"sparse tensor is no array; pass its to_dense\(\)"),
         (torch.ones(3, 2, device="meta"), "has no values"),
     ],
     ids=[

@@ -125,7 +125,7 @@ def check_vectors(vectors, texts) -> np.ndarray:
         If they are not one row of numbers for each text.
     """
     try:
-        vectors = dense(vectors, "the result of text_encoder")
+        vectors = dense(vectors)
     except ValueError as error:
         raise ValueError(f"text_encoder gave no array for {len(texts)} texts: {error}") from error
     if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu" or not vectors.size:
