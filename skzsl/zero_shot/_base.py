@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods
 from .._indicators import is_indicator
-from .._labels import label_texts, refuse_nothing_to_learn, warn_of_numbers
+from .._labels import label_texts, refuse_nothing_to_learn, warn_of_texts
 from .._segments import Segments, check_segments, row_chunks
 from ..base import MEMORY, SEEN_PENALTY, THRESHOLD, EmbeddingClassifier, refuse_overflow
 from ..text._label_vectors import LabelVectors
@@ -96,14 +96,14 @@ class ZeroShotClassifier(EmbeddingClassifier):
         return self.label_texts if isinstance(self.label_texts, Mapping) else None
 
     def _start_text(self, labels):
-        warn_of_numbers(labels, self._text_of)
+        warn_of_texts(labels, self._text_of)
         self._vectors = LabelVectors(self.text_encoder, label_texts(labels, self._text_of))
         self.text_encoder_ = self._vectors.encoder
 
     def _candidates(self, labels) -> np.ndarray:
         candidates = super()._candidates(labels)
         if labels is not None:
-            warn_of_numbers(candidates, self._text_of)
+            warn_of_texts(candidates, self._text_of)
         return candidates
 
     def _label_vectors(self, labels: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from sklearn.utils import check_scalar
 
 from .._compat import HasMethods, Interval, fit_context
 from .._fitting import all_or_nothing, fit_remembered
-from .._labels import warn_of_numbers
+from .._labels import warn_of_texts
 from .._segments import check_segments, row_chunks
 from ..text._base import check_texts
 from ..text._label_vectors import LabelVectors
@@ -204,7 +204,7 @@ class ZeroShotConvex(CosineClassifier):
         if self.source_labels is None:
             super()._start_text(labels)
         else:
-            warn_of_numbers(labels, self._text_of)
+            warn_of_texts(labels, self._text_of)
 
     def _clip_vectors(self, segments):
         check_scalar(self.n_top, "n_top", Integral, min_val=1)
