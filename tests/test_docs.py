@@ -1,5 +1,6 @@
 """The code shown in README.md and in docs/ runs as it is written, page by page."""
 
+import ast
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -8,20 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^\n]*) -->\n)?^```python\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"(?:<!-- not run: ([^\n]*) -->\n)?^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 class Block(NamedTuple):
     code: str  # after as many empty lines as stand above it, so that tracebacks name the line of the page
-    reason: str | None  # why it is not run
+    reason: str | None  # why only its imports are run
 
 
 def blocks(page):
     text = page.read_text()
-    return [
-        Block("\n" * text.count("\n", 0, found.start("code")) + found["code"], found["reason"])
-        for found in BLOCK.finditer(text)
-    ]
+    return [Block("\n" * text.count("\n", 0, found.start(2)) + found[2], found[1]) for found in BLOCK.finditer(text)]
 
 
 @pytest.fixture
@@ -31,8 +29,10 @@ def run(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         names = {}
         for block in blocks(page):
-            if block.reason is None:
-                exec(compile(block.code, page, "exec"), names)
+            tree = ast.parse(block.code)
+            if block.reason is not None:
+                tree.body = [line for line in tree.body if isinstance(line, ast.Import | ast.ImportFrom)]
+            exec(compile(tree, page, "exec"), names)
         return names
 
     return run_page
