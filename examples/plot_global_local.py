@@ -10,7 +10,7 @@ probable labels peak. Sounds that are short or covered by others gain from the s
 # %%
 # Clips and labels
 # ----------------
-# Soundscapes of ten seconds with up to four overlapping sounds; training is told which, not when.
+# Soundscapes of ten seconds with up to four overlapping sounds. Training is told which sounds, but not when they sound.
 import numpy as np
 
 from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier

@@ -3,7 +3,7 @@
 Tagging weakly labelled clips
 ====================================
 
-Clips hold up to four overlapping sounds, and training is told which, not when.
+Clips hold up to four overlapping sounds. Training is told which sounds, but not when they sound.
 :class:`~skzsl.MultiLevelAttentionClassifier` learns a fixed set of labels from that. Its attention modules weigh the
 segments for every label, so that it also finds when each sounds.
 """

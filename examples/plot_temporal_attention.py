@@ -3,7 +3,7 @@
 Several sounds a clip, and when each sounds
 ===========================================
 
-Clips hold up to four overlapping sounds, and training is told which, not when.
+Clips hold up to four overlapping sounds. Training is told which sounds, but not when they sound.
 :class:`~skzsl.ZeroShotTemporalAttention` learns from that to tag labels that it was never trained on, and its
 attention says when they sound. The soundscapes are synthesised, so the true on and off times are known exactly.
 """

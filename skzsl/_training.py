@@ -106,8 +106,8 @@ class EpochTraining:
         y : array of shape (n,) or indicator of shape (n, n_labels)
             The labels of each clip, as in ``fit``.
         classes : array of labels or None, default=None
-            Labels to expect, which the text encoder of the first call should know. Zero-shot models do without: any
-            label can come later.
+            Labels to expect, which the text encoder of the first call should know. Zero-shot models do not need them:
+            any label can come later.
 
         Returns
         -------

@@ -68,7 +68,7 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before ``fit``.
         ValueError
-            For bad X, and for candidates that are empty, come twice or are unknown to the model.
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
         """
         scores, candidates = self._scores(X, labels)
         if self._multilabel:
@@ -96,7 +96,7 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before ``fit``.
         ValueError
-            For bad X, and for candidates that are empty, come twice or are unknown to the model.
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
         """
         scores, candidates = self._scores(X, labels)
         return self._probabilities(scores, candidates)
@@ -122,7 +122,7 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before ``fit``.
         ValueError
-            For bad X, and for candidates that are empty, come twice or are unknown to the model.
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
         """
         scores, _ = self._scores(X, labels)
         if labels is None and scores.shape[1] == 2 and not self._multilabel:
@@ -151,7 +151,7 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before ``fit``.
         ValueError
-            For bad X, and for candidates that are empty, come twice or are unknown to the model.
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
         """
         scores, candidates = self._scores(X, labels)
         n_best = 1 if top_k is None and not self._multilabel else len(candidates)
@@ -170,7 +170,7 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
         ]
 
     def score(self, X, y, sample_weight=None, labels=None):
-        """Share of the clips whose label, or whose whole set of labels, is predicted rightly.
+        """Share of the clips whose label, or whose whole set of labels, is predicted correctly.
 
         Parameters
         ----------

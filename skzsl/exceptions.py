@@ -37,7 +37,7 @@ class UnknownWordWarning(UserWarning):
 
 
 class ModelNotFoundError(OSError):
-    """A text model is neither installed, nor a readable path, nor to be had from the hub."""
+    """A text model is neither installed, nor a readable path, nor on the hub."""
 
 
 class ModelIntegrityError(OSError):

@@ -31,8 +31,8 @@ def load_audioset_vggish(path, *, labels=None):
     Parameters
     ----------
     path : str or path-like
-        One of three: an ``.npz`` file; a ``.tfrecord`` file; a folder, of which all ``*.tfrecord`` files are read in
-        the order of their names. They are not part of skzsl.
+        One of three: an ``.npz`` file; a ``.tfrecord`` file; a folder, whose ``*.tfrecord`` files are all read in the
+        order of their names. They are not part of skzsl.
     labels : list of str, str or path-like, default=None
         For TFRecords, which hold only the numbers of labels: the labels in order of their numbers, or the path of
         AudioSet's ``class_labels_indices.csv``. An npz file has its own, so leave this None.

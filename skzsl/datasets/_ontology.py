@@ -1,4 +1,4 @@
-"""AudioSet's ontology, and the labels that it leaves when they shall not overlap."""
+"""AudioSet's ontology, and the labels that it leaves when none may contain another."""
 
 from __future__ import annotations
 

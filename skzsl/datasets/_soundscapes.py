@@ -79,7 +79,7 @@ def make_soundscapes(n_clips_per_label=20, *, labels=None, n_segments=5, max_eve
     random_state : int, RandomState instance or None, default=None
         Source of every random choice. With the same integer and the same ``n_segments``, the first clips of a label
         are the same however many clips or other labels are asked for; only the order of the rows differs. With
-        ``max_events`` above 1 they also depend on ``labels``, of which the other events are drawn.
+        ``max_events`` above 1 they also depend on ``labels``, from which the other events are drawn.
 
     Returns
     -------

@@ -68,7 +68,7 @@ def nearest_labels(estimator, labels, *, n_nearest=5):
 
 
 def label_report(estimator, X, y):
-    """Tabulate for each label how often it comes and how well it is recognised.
+    """Tabulate for each label how often it occurs and how well it is recognised.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ class GreedyLabelFolds(BaseCrossValidator):
     n_folds : int, default=3
         Number of folds.
     straddle : {"drop", "mask", "major"}, default="drop"
-        What becomes of clips with labels of several folds. "drop": a clip belongs to a fold only if all its labels do,
+        What happens to clips with labels of several folds. "drop": a clip belongs to a fold only if all its labels do,
         so that neither labels nor clips are shared. "mask": it belongs to every fold that has one of its labels.
         "major": it belongs to the fold that has most of its labels, on a tie the first. With the last two, training
         clips have labels of other folds: a LeakWarning counts them, and taking only the columns of the training labels

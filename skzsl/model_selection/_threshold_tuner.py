@@ -23,7 +23,7 @@ class ThresholdTuner(MetaClassifier):
     """Choose when a multi-label model predicts a label, on labels or clips it was not trained on.
 
     The estimator is fitted once a fold; the choice is the exact maximum of F1 over all thresholds, averaged over the
-    folds. Which labels are held out is the splitter's business: with :class:`GreedyLabelFolds` those of the test fold,
+    folds. The splitter says which labels are held out: with :class:`GreedyLabelFolds` those of the test fold,
     with scikit-learn's splitters clips of all labels. In each fold the labels with a positive held-out clip count.
 
     Parameters

@@ -22,7 +22,7 @@ class AttentionPooling(nn.Module):
     n_features, n_labels : int
         Sizes h and C.
     reading : {"softmax_label", "softmax_time", "sigmoid", "mean", "max"}
-        How v comes about: softmax over the labels (clipped to [1e-7, 1 - 1e-7]), softmax over the segments, sigmoid.
+        What makes v: softmax over the labels (clipped to [1e-7, 1 - 1e-7]), softmax over the segments, sigmoid.
         "mean" weighs all segments the same and "max" the first highest only; they have no weights to learn.
     log_odds : Tensor of shape (C,)
         Where the biases of f start.

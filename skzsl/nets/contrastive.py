@@ -100,7 +100,7 @@ class MeanHead(nn.Module):
 class SymmetricCrossEntropy(nn.Module):
     """Half the sum of the cross entropies over the rows and over the columns of a batch's clips and texts.
 
-    Every clip brings the text of its label, so a label weighs as often as it comes in the batch. A clip of several
+    Every clip brings the text of its label, so a label weighs as often as it occurs in the batch. A clip of several
     labels shares its weight among them, and one without labels is only one more clip that the texts do not fit.
     """
 

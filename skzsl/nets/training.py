@@ -46,7 +46,7 @@ class EmbeddingNet(NeuralNet):
     balanced : bool
         Draw clips so that every label of the targets (n, C) is met equally often.
     mixup : float
-        Strength with which clips are mixed in pairs; 0 for not.
+        Strength with which clips are mixed in pairs; 0 turns it off.
     one_cycle : bool
         Let the learning rate rise and fall over a training.
     averaged_epochs : int

@@ -17,7 +17,7 @@ from ._base import TaggingNet
 
 
 class GlobalLocalAttentionClassifier(TaggingNet):
-    """Tag weakly labelled clips by listening twice: to the whole clip, and to the windows that it made suspect.
+    """Tag weakly labelled clips by listening twice: to the whole clip, then to windows around its likely labels.
 
     The global stream scores every label in the clip and in each frame (segment). The ``n_windows`` labels that are most
     probable each take the frame where they peak, and a window around it. The local stream scores the windows as if they
@@ -50,7 +50,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         Share of the pooled features and of the hidden units that is dropped in training.
     standardize : bool, default=True
         Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
-        uint8 features can be given as they are. Of features from a PCA this undoes the scale.
+        uint8 features can be given as they are. It undoes the scale of features from a PCA.
     threshold : float, array of shape (n_labels,) or dict, default=0.5
         A label is predicted where its probability is above: one number, one for each label of fit, or a dict from label
         to number, whose key None stands for all labels it does not name. Acts after training; see
@@ -58,7 +58,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     balanced : bool, default=False
         Draw clips so that every label is met equally often, instead of each clip once an epoch.
     mixup : float, default=0.0
-        Mix clips in pairs, with their labels, by shares from Beta(mixup, mixup); 0 for not.
+        Mix clips in pairs, with their labels, by shares from Beta(mixup, mixup); 0 turns it off.
     lr : float, default=0.001
         Learning rate, the highest one with ``one_cycle``.
     one_cycle : bool, default=True
@@ -67,7 +67,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     max_epochs : int, default=20
         Passes over the clips.
     averaged_epochs : int, default=0
-        Of how many last epochs of ``fit`` the weights are averaged, if no callback ends it before; 0 for not.
+        Average the weights of this many last epochs of ``fit``, if no callback ends it before; 0 turns it off.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"

@@ -23,7 +23,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
         Numbers of layers and pooling modules in turn: "2-A-1-A" is two layers, an attention module, one more layer and
         an attention module. "mean" and "max" in place of "A" pool without attention: "3-mean".
     attention_activation : {"softmax_label", "softmax_time", "sigmoid"}, default="softmax_label"
-        How the weights come about: softmax over the labels of a segment, as published, softmax over the segments, or
+        What makes the weights: softmax over the labels of a segment, as published, softmax over the segments, or
         sigmoid.
     hidden_size : int, default=600
         Width of the layers.
@@ -33,7 +33,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
         Standardise their outputs over the batch, before the ReLU.
     standardize : bool, default=True
         Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
-        uint8 features can be given as they are. Of features from a PCA this undoes the scale.
+        uint8 features can be given as they are. It undoes the scale of features from a PCA.
     threshold : float, array of shape (n_labels,) or dict, default=0.5
         A label is predicted where its probability is above: one number, one for each label of fit, or a dict from label
         to number, whose key None stands for all labels it does not name. Acts after training; see
@@ -41,7 +41,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
     balanced : bool, default=False
         Draw clips so that every label is met equally often, instead of each clip once an epoch.
     mixup : float, default=0.0
-        Mix clips in pairs, with their labels, by shares from Beta(mixup, mixup); 0 for not.
+        Mix clips in pairs, with their labels, by shares from Beta(mixup, mixup); 0 turns it off.
     lr : float, default=0.001
         Learning rate, the highest one with ``one_cycle``.
     one_cycle : bool, default=True
@@ -50,7 +50,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
     max_epochs : int, default=20
         Passes over the clips.
     averaged_epochs : int, default=0
-        Of how many last epochs of ``fit`` the weights are averaged, if no callback ends it before; 0 for not.
+        Average the weights of this many last epochs of ``fit``, if no callback ends it before; 0 turns it off.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"

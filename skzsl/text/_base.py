@@ -22,7 +22,7 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     _parameter_constraints: dict = {}
 
     def fit(self, X, y=None):
-        """Check the parameters and encode the texts once, so that whatever is missing is missed now.
+        """Check the parameters and encode the texts once, so that anything missing is found now.
 
         Parameters
         ----------

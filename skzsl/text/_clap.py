@@ -37,7 +37,7 @@ class ClapTextEncoder(TextEncoder):
     Raises
     ------
     ModelNotFoundError
-        If the model is neither at the path nor to be had from the hub, or is no CLAP model.
+        If the model is neither at the path nor on the hub, or is no CLAP model.
     ValueError
         If the device is not there.
 

@@ -12,7 +12,7 @@ from ._base import TextEncoder
 class HashingEncoder(TextEncoder):
     """Give every word its own fixed random direction and every text the mean of its words, at unit length.
 
-    Texts that share words are similar, and that is all it knows: no model, no download, no meaning. It is for tests,
+    Texts that share words are similar; it knows nothing else: no model, no download, no meaning. It is for tests,
     for labels that are numbers, and for labels composed of a small set of words.
 
     Parameters

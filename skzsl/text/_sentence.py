@@ -33,7 +33,7 @@ class SentenceEncoder(TextEncoder):
     Raises
     ------
     ModelNotFoundError
-        If the model is neither installed, nor at the path, nor to be had from the hub.
+        If the model is neither installed, nor at the path, nor on the hub.
     ValueError
         If the device is not there.
     ModelIntegrityError

@@ -26,7 +26,7 @@ class WordVectorEncoder(TextEncoder):
     lowercase : bool, default=True
         Cast the text to lower case first, as in the paper; turn off for labels with names in a cased table.
     oov : {"error", "warn", "zero"}, default="error"
-        What becomes of a text none of whose words is known: an error, or a zero vector with or without a warning.
+        What happens to a text without any known word: an error, or a zero vector with or without a warning.
         Single unknown words are left out of the average, with a warning unless ``oov="zero"``.
 
     Raises

@@ -113,7 +113,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     skorch's callback; here the embeddings are given, and a head that starts at random needs a rate near .1 with SGD.
 
     Several labels a clip are our extension: a clip shares its weight among its labels in both cross entropies. With one
-    label a clip the labels of a batch count as often as they come, which equals the paper's diagonal of pairs.
+    label a clip the labels of a batch count as often as they occur, which equals the paper's diagonal of pairs.
 
     References
     ----------

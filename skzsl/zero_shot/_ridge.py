@@ -212,7 +212,7 @@ class ZeroShotRidge(RidgeMap):
         y : array of shape (n,) or indicator of shape (n, n_labels)
             The labels of each clip, as in ``fit``.
         classes : array of labels or None, default=None
-            Labels to expect, which the text encoder of the first call should know. Any label can come later without.
+            Labels to expect, which the text encoder of the first call should know. Other labels can come later too.
 
         Returns
         -------

@@ -150,7 +150,7 @@ class ZeroShotRidgeCV(RidgeMap):
             The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
             builds it), or an array, whose columns ``label_texts`` names.
         groups : array of shape (n,) or None, default=None
-            The recording of each clip, or what else keeps clips together, for a ``cv`` whose ``split`` heeds it; the
+            The recording of each clip, or what else keeps clips together, for a ``cv`` whose ``split`` uses it; the
             class-disjoint folds of an integer or None do not.
 
         Returns

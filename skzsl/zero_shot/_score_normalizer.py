@@ -25,10 +25,10 @@ class ScoreNormalizer(MetaClassifier):
     """Normalise the scores of a zero-shot model: z-norm, t-norm or both.
 
     Some labels score high on every clip, and some clips score high on every label. Training evens that out for the
-    labels it sees, nothing does for the others. The z-norm standardises the scores of each candidate over a cohort of
+    labels it sees, but for no others. The z-norm standardises the scores of each candidate over a cohort of
     clips of fit, whatever their labels, so it needs no clip of the candidate. The t-norm standardises the scores of
     each clip over a cohort of labels, those of fit and the candidates. "zt" is the t-norm of z-normed scores. Speaker
-    verification has used both for long; in zero-shot learning they mend hubness.
+    verification has long used both; in zero-shot learning they mend hubness.
 
     Parameters
     ----------
