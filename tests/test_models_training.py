@@ -1,0 +1,188 @@
+"""What every model promises about its training, whatever it is."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from agreement import assert_agree
+from models import CASES, EPOCHS, MODELS, N_FEATURES, NAMES, data, fitted, new
+from skorch.callbacks import Callback
+
+every_model = pytest.mark.parametrize(("name", "kind"), CASES)
+in_epochs = pytest.mark.parametrize(("name", "kind"), EPOCHS)
+nets = pytest.mark.parametrize(("name", "kind"), [case for case in EPOCHS if case[0] != "bilinear, online"])
+of_both_kinds = pytest.mark.parametrize(
+    "name",
+    sorted(
+        {name for name, _ in CASES if hasattr(MODELS[name].estimator, "partial_fit")}
+        - {"bilinear, online", "bilinear, minibatch"}
+    ),
+)
+
+
+def scores(model, kind):
+    return model.decision_function(data(kind)[0], labels=NAMES)
+
+
+def weights(model):
+    """What a model learned, as one vector."""
+    if getattr(model, "_net", None) is None:
+        return model.coef_.ravel()
+    return np.concatenate([values.detach().numpy().ravel() for values in model.module_.state_dict().values()])
+
+
+@every_model
+def test_a_seed_repeats_a_model_and_leaves_the_global_generator_alone(name, kind):
+    np.random.seed(0)  # noqa: NPY002
+    expected = np.random.random()  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002
+    np.testing.assert_array_equal(scores(new(name).fit(*data(kind)), kind), scores(fitted(name, kind), kind))
+    assert np.random.random() == expected  # noqa: NPY002
+
+
+@in_epochs
+def test_another_seed_gives_another_model(name, kind):
+    assert not np.array_equal(weights(new(name, random_state=1).fit(*data(kind))), weights(fitted(name, kind)))
+
+
+@every_model
+def test_a_refused_fit_leaves_the_fitted_model_as_it_was(name, kind):
+    model, (X, y) = copy.deepcopy(fitted(name, kind)), data(kind)
+    spoilt = X.copy()
+    spoilt[3, 0, 0] = np.nan
+    before, expected = vars(model).copy(), scores(model, kind)
+    twos = y * 2 if kind == "several" else ["dog", " "] * 12
+    for bad_X, bad_y in [(spoilt, y), (X, y[:7]), (X, twos), (X[:, :, :5], y[:-1])]:
+        for method in ("fit", "partial_fit"):
+            if hasattr(model, method):
+                with pytest.raises(ValueError, match=r".+"):
+                    getattr(model, method)(bad_X, bad_y)
+                assert vars(model).keys() == before.keys()
+                assert all(value is before[attribute] for attribute, value in vars(model).items())
+        np.testing.assert_array_equal(scores(model, kind), expected)
+    assert model.n_features_in_ == N_FEATURES
+
+
+@of_both_kinds
+def test_training_keeps_to_one_kind_of_y(name):
+    for kind, other in (("one", "several"), ("several", "one")):
+        model = copy.deepcopy(fitted(name, kind))
+        expected = scores(model, kind)
+        with pytest.raises(ValueError, match=r"y is (one label|an indicator).*, but training began with"):
+            model.partial_fit(*data(other))
+        np.testing.assert_array_equal(scores(model, kind), expected)
+        assert np.shape(model.fit(*data(other)).predict(data(other)[0])) == np.shape(data(other)[1])
+
+
+@in_epochs
+def test_one_pass_at_a_time_is_the_same_as_many(name, kind):
+    settings = {"shuffle": False}
+    if "one_cycle" in MODELS[name].estimator.get_params(deep=False):
+        settings["one_cycle"] = False
+    if "dropout" in MODELS[name].estimator.get_params(deep=False):
+        settings["dropout"] = 0.0
+    whole = new(name, max_epochs=3, **settings).fit(*data(kind))
+    parts, warm = new(name, **settings), new(name, max_epochs=1, warm_start=True, **settings)
+    for _ in range(3):
+        parts.partial_fit(*data(kind))
+        warm.fit(*data(kind))
+    for other in (parts, warm):
+        assert_agree(weights(other), weights(whole))
+        assert other.n_iter_ == len(other.history_) == 3
+        assert [epoch["epoch"] for epoch in other.history_] == ([1, 2, 3] if "epoch" in whole.history_[0] else [])
+
+
+@in_epochs
+def test_training_a_view_leaves_the_model_as_it_was(name, kind):
+    model, twin = copy.deepcopy(fitted(name, kind)), copy.deepcopy(fitted(name, kind))
+    view = model.with_labels(["wind", "rain"]).partial_fit(*data(kind))
+    assert sorted(view.classes_.tolist()) == sorted(NAMES)
+    assert not np.array_equal(weights(view), weights(model))
+    np.testing.assert_array_equal(weights(model), weights(twin))
+    np.testing.assert_array_equal(weights(model.partial_fit(*data(kind))), weights(twin.partial_fit(*data(kind))))
+
+
+@in_epochs
+def test_kept_models_go_on_alike(name, kind):
+    model = copy.deepcopy(fitted(name, kind))
+    same = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(weights(same.partial_fit(*data(kind))), weights(model.partial_fit(*data(kind))))
+
+
+class Fail(Callback):
+    armed = False
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.armed:
+            raise RuntimeError("stopped on purpose")
+
+
+@nets
+def test_training_that_fails_midway_leaves_no_trace(name, kind):
+    X, y = data(kind)
+    fail = Fail()
+    model, twin = new(name, callbacks=[fail]).fit(X, y), new(name, callbacks=[Fail()]).fit(X, y)
+    for train in (model.partial_fit, model.fit):
+        fail.armed = True
+        with pytest.raises(RuntimeError, match="on purpose"):
+            train(100 * X, y)
+        fail.armed = False
+        np.testing.assert_array_equal(weights(model), weights(twin))
+    np.testing.assert_array_equal(weights(model.partial_fit(X, y)), weights(twin.partial_fit(X, y)))
+
+
+@nets
+def test_diverging_training_is_an_error_that_names_the_rate(name, kind):
+    X, y = data(kind)
+    settings = {"lr": 1e30, "weight_decay": 1e30, "optimizer": "SGD"}
+    with pytest.raises(ValueError, match=r"Training diverged.*Lower lr=1e\+30"):
+        new(name, **settings).fit(X, y)
+    model = copy.deepcopy(fitted(name, kind))
+    expected = scores(model, kind)
+    for train in (model.fit, model.partial_fit):
+        model.set_params(**settings)
+        with pytest.raises(ValueError, match="diverged"):
+            train(X, y)
+        np.testing.assert_array_equal(scores(model, kind), expected)
+
+
+@nets
+def test_one_pass_cannot_stop_early(name, kind):
+    with pytest.raises(ValueError, match="set validation_fraction=None"):
+        new(name, validation_fraction=0.2).partial_fit(*data(kind))
+
+
+@nets
+def test_scores_that_overflow_are_an_error(name, kind):
+    X, _ = data(kind)
+    with pytest.raises(ValueError, match="Scores of clip 0 overflow float32"):
+        fitted(name, kind).predict(1e39 * X.astype(float))
+
+
+@every_model
+def test_parameters_that_act_after_training_leave_it_alone(name, kind):
+    acting = {"temperature": 3.0, "seen_penalty": 0.5, "threshold": 0.1}
+    acting = {
+        parameter: value
+        for parameter, value in acting.items()
+        if parameter in MODELS[name].estimator.get_params(deep=False)
+    }
+    model, plain = new(name, **acting).fit(*data(kind)), fitted(name, kind)
+    model.set_params(**{parameter: MODELS[name].estimator.get_params(deep=False)[parameter] for parameter in acting})
+    np.testing.assert_array_equal(scores(model, kind), scores(plain, kind))
+    np.testing.assert_array_equal(model.predict(data(kind)[0]), plain.predict(data(kind)[0]))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [case for case in CASES if "memory" in MODELS[case[0]].estimator.get_params(deep=False)]
+)
+def test_remembered_trainings_are_those_of_a_fit(name, kind, tmp_path, monkeypatch):
+    plain, (X, y) = fitted(name, kind), data(kind)
+    new(name, memory=str(tmp_path)).fit(X, y)
+    monkeypatch.setattr(
+        f"{type(plain).__module__}.{type(plain).__parameter_}._take_labels", lambda *a, **k: pytest.fail("trained")
+    )
+    found = new(name, memory=str(tmp_path)).fit(X, y)
+    np.testing.assert_array_equal(scores(found, kind), scores(plain, kind))
+    np.testing.assert_array_equal(found.predict_proba(X), plain.predict_proba(X))
