@@ -181,7 +181,7 @@ def test_remembered_trainings_are_those_of_a_fit(name, kind, tmp_path, monkeypat
     plain, (X, y) = fitted(name, kind), data(kind)
     new(name, memory=str(tmp_path)).fit(X, y)
     monkeypatch.setattr(
-        f"{type(plain).__module__}.{type(plain).__parameter_}._take_labels", lambda *a, **k: pytest.fail("trained")
+        f"{type(plain).__module__}.{type(plain).__name__}._take_labels", lambda *a, **k: pytest.fail("trained")
     )
     found = new(name, memory=str(tmp_path)).fit(X, y)
     np.testing.assert_array_equal(scores(found, kind), scores(plain, kind))
