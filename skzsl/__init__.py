@@ -17,23 +17,9 @@ _HOMES = {
     "ZeroShotRidgeCV": "skzsl.zero_shot",
     "ZeroShotTemporalAttention": "skzsl.zero_shot",
     "indicator_frame": "skzsl.preprocessing",
-    "with_labels": "skzsl.base",
+    "with_labels": "skzsl._views",
 }
-__all__ = [
-    "GlobalLocalAttentionClassifier",
-    "MultiLevelAttentionClassifier",
-    "ScoreNormalizer",
-    "ZeroRuleClassifier",
-    "ZeroShotBilinear",
-    "ZeroShotContrastive",
-    "ZeroShotConvex",
-    "ZeroShotNearest",
-    "ZeroShotRidge",
-    "ZeroShotRidgeCV",
-    "ZeroShotTemporalAttention",
-    "indicator_frame",
-    "with_labels",
-]
+__all__ = [*_HOMES]
 
 
 def __getattr__(name):

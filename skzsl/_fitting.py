@@ -24,13 +24,13 @@ def all_or_nothing(estimator):
         raise
 
 
-def fit_remembered(estimator, X, y, post_fit, **others):
-    """Fit through ``estimator.memory``, whatever the parameters ``post_fit`` are set to.
+def fit_remembered(estimator, X, y, **others):
+    """Fit through ``estimator.memory``, whatever the parameters that act after training are set to.
 
     A training with the same data, ``others`` of ``fit`` and other parameters is looked up instead of repeated.
     """
     arguments = {"X": X, "y": y, **others}
-    defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in post_fit}
+    defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in estimator._post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
     # Hashed here, since joblib would hash more slowly and keep what is printed of tables of vectors.
     key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), arguments), hash_name="sha1")

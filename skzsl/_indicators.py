@@ -49,12 +49,6 @@ def is_indicator(y) -> bool:
     return len(shape) == 2 and shape[1] > 1
 
 
-def indicator_dtype(y) -> np.dtype:
-    """Type of the indicators that are predicted for such a y: its own, or int where that holds no numbers."""
-    dtype = np.asarray(y).dtype
-    return dtype if dtype.kind in "biuf" else np.dtype(int)
-
-
 def check_indicators(y, labels=None) -> Indicators:
     """Check a DataFrame with one column a label, or an array whose columns ``labels`` names.
 
@@ -116,7 +110,10 @@ def encode_indicators(y, n_clips: int, *, labels=None, seen=None, classes=None) 
     kept.update(label for label, positive in zip(names, given.positive(), strict=True) if positive)
     all_labels = label_array(np.asarray(every, dtype=object if given.labels.dtype == object else None), "classes")
     seen_labels = all_labels[[label in kept for label in every]]
-    return Targets(all_labels, seen_labels, given.of(seen_labels).astype(np.uint8, copy=False))
+    dtype = np.asarray(y).dtype
+    if dtype.kind not in "biuf":  # numbers as objects
+        dtype = np.dtype(int)
+    return Targets(all_labels, seen_labels, given.of(seen_labels).astype(np.uint8, copy=False), dtype)
 
 
 def _is_regular(y) -> bool:

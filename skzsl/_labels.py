@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Number
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d, gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 
 from .exceptions import LabelTextWarning
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)  # mixes bits when multiplied by, as in Fibonacci hashing
-_BLOCK = 1 << 14  # texts hashed at once, which stay in the processor's cache
+_BLOCK = 1 << 14  # labels hashed at once
+_NUMBER = re.compile(r"[\s\d.,+-]*\d[\s\d.,+-]*")
+_ID = re.compile(r"/[a-z]/\w+")  # such as /m/09x0r of AudioSet
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,28 @@ class Targets:
         Those with a positive clip, in the same order; only these train.
     codes : ndarray of shape (n,) or (n, S)
         Position in ``seen`` of each clip's label or, where clips have several labels, the indicator of ``seen``.
+    indicator_dtype : dtype or None
+        In which type several labels a clip are predicted; None where clips have one.
     """
 
     classes: np.ndarray
     seen: np.ndarray
     codes: np.ndarray
+    indicator_dtype: np.dtype | None = None
 
     def indicator(self) -> np.ndarray:
         """Which of ``seen`` each clip has, (n, S)."""
         if self.codes.ndim == 2:
             return self.codes
         return (self.codes[:, None] == np.arange(len(self.seen))).astype(np.uint8)
+
+    def indicator_of_classes(self) -> np.ndarray:
+        """Which of ``classes`` each clip has, (n, C), whether they have a clip or not."""
+        if len(self.seen) == len(self.classes):
+            return self.indicator()
+        every = np.zeros((len(self.codes), len(self.classes)), dtype=np.uint8)
+        every[:, np.isin(self.classes, self.seen)] = self.indicator()
+        return every
 
 
 def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
@@ -53,7 +66,7 @@ def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
     y = label_array(y, "y")
     check_consistent_length(range(n_clips), y)
     own, codes = _distinct(y)
-    if y.dtype.kind not in "Uiu":
+    if y.dtype.kind not in "Uiu" and not isinstance(own[0], str):
         check_classification_targets(y)
     seen = _merge(own, seen)
     return Targets(_merge(seen, classes), seen, np.searchsorted(seen, own)[codes])
@@ -62,44 +75,20 @@ def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
 def _distinct(labels):
     """The labels that occur, sorted, and the place of each clip's label among them, as ``np.unique`` returns them.
 
-    Millions of labels are hashed faster than they are sorted.
+    Millions of labels are hashed faster than they are sorted; in blocks, so that few are Python objects at once.
     """
     import pandas as pd
 
-    if labels.dtype.kind in "Uiu":
-        codes, found = pd.factorize(_hashes(labels) if labels.dtype.kind == "U" else labels)
-        example = np.empty(len(found), dtype=np.intp)
-        example[codes] = np.arange(len(labels))
-        own = labels[example]
-        if labels.dtype.kind != "U" or (own[codes] == labels).all():  # no two texts have one hash
-            order = np.argsort(own)
-            return own[order], np.argsort(order)[codes]
-    return np.unique(labels, return_inverse=True)
-
-
-def _characters(texts):
-    """Code points, (n, length)."""
-    return np.ascontiguousarray(texts).view(np.uint32).reshape(len(texts), texts.dtype.itemsize // 4)
-
-
-def _beginning_odd(texts):
-    """Places of the texts that do not begin with a visible ASCII character: all the empty ones, and few others."""
-    if not texts.dtype.itemsize:
-        return np.arange(len(texts))
-    first = _characters(texts)[:, 0].copy()
-    return np.flatnonzero((first <= ord(" ")) | (first > ord("~")))
-
-
-def _hashes(texts):
-    """A number for each text, nearly always another one for another text."""
-    characters = _characters(texts)
-    hashes = np.zeros(len(texts), dtype=np.uint64)
-    for start in range(0, len(texts), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        for column in characters[block].T:
-            mixed = (hashes[block] ^ column) * _ODD
-            np.bitwise_xor(mixed, mixed >> np.uint64(29), out=hashes[block])
-    return hashes
+    if labels.dtype.kind not in "UOiu":
+        return np.unique(labels, return_inverse=True)
+    place_of: dict = {}
+    codes = np.empty(len(labels), dtype=np.intp)
+    for rows in gen_batches(len(labels), _BLOCK):
+        places, found = pd.factorize(labels[rows].astype(object) if labels.dtype.kind == "U" else labels[rows])
+        codes[rows] = np.array([place_of.setdefault(label, len(place_of)) for label in found.tolist()])[places]
+    own = np.array(list(place_of), dtype=labels.dtype)
+    order = np.argsort(own)
+    return own[order], np.argsort(order)[codes]
 
 
 def refuse_nothing_to_learn(targets: Targets, labels: np.ndarray | None = None) -> None:
@@ -155,16 +144,34 @@ def label_array(labels, name: str) -> np.ndarray:
     return labels
 
 
-def warn_of_numbers(labels: np.ndarray, texts: Mapping | None) -> None:
-    """Issue a LabelTextWarning for numbers when there are no ``texts`` to give them meaning."""
-    numbers = [label for label in labels.tolist() if not isinstance(label, str)]
-    if numbers and texts is None:
-        warnings.warn(
-            f"Labels such as {numbers[0]!r} are numbers, and a text encoder reads no meaning in them; pass "
-            f"label_texts={{{numbers[0]!r}: 'its text', ...}}.",
-            LabelTextWarning,
-            stacklevel=4,
-        )
+def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:
+    """Issue a LabelTextWarning for labels without an entry in ``texts`` that tell a text encoder nothing.
+
+    That is numbers and ids, and names that differ in case or blanks only.
+    """
+    own = [label for label in labels.tolist() if texts is None or label not in texts]
+    numbers = [label for label in own if not isinstance(label, str) or _NUMBER.fullmatch(label)]
+    ids = [label for label in own if isinstance(label, str) and _ID.fullmatch(label)]
+    for found, what in ((numbers, "numbers"), (ids, "ids of a machine")):
+        if found:
+            _warn(
+                f"Labels such as {found[0]!r} are {what}, and a text encoder reads no meaning in them; pass "
+                f"label_texts={{{found[0]!r}: 'its text', ...}}."
+            )
+    spelling: dict[str, str] = {}
+    for label in own:
+        if isinstance(label, str):
+            first = spelling.setdefault(" ".join(label.split()).casefold(), label)
+            if first != label:
+                _warn(
+                    f"Labels {first!r} and {label!r} differ in case or blanks only, and to most text encoders they are "
+                    "one; pass one of them, or tell them apart in label_texts."
+                )
+                return
+
+
+def _warn(message):
+    warnings.warn(message, LabelTextWarning, stacklevel=5)
 
 
 def label_texts(labels: np.ndarray, texts: Mapping | None) -> list[str]:
@@ -218,13 +225,14 @@ def _list_to_array(labels, name):
 
 def _refuse_missing(labels, name):
     if labels.dtype.kind == "U":
-        suspects = _beginning_odd(labels)
+        first = labels.astype("U1")
+        suspects = np.flatnonzero((first <= " ") | (first > "~"))  # all the empty ones, and few others
         texts = labels[suspects]
         blank = suspects[np.strings.isspace(texts) | (np.strings.str_len(texts) == 0)]
         if len(blank):
             raise ValueError(f"{name}[{blank[0]}] = {labels[blank[0]].item()!r} is an empty label; give it a text.")
         return
-    values = labels.tolist() if labels.dtype.kind in "OfSMm" else []
+    values = labels.tolist() if labels.dtype.kind in "OfSMmV" else []
     for position, label in enumerate(values):
         if isinstance(label, list | tuple | set | frozenset | np.ndarray):
             raise ValueError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Number
 
 import numpy as np
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import validate_data
 
 _CHUNK_BYTES = 16 << 20
+_LISTS = list | tuple | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
         in a clip vector or a present segment.
     """
     values = clip_array(X, estimator)
-    validate_data(estimator, X if values.ndim == 2 else values[:, 0], reset=reset, skip_check_array=True)
+    named = hasattr(X, "columns") and X.shape == values.shape
+    vectors = values if values.ndim == 2 else values[:, 0]
+    validate_data(estimator, X if named else vectors, reset=reset, skip_check_array=True)
     if values.ndim == 3:
         return Segments(values, _present_lengths(values))
     _refuse_non_finite_vectors(values)
@@ -95,24 +99,28 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
 def clip_array(X, estimator=None) -> np.ndarray:
     """X as one array of numbers, (n, d) or (n, T, d), NaN and infinity included; arrays of numbers are not copied.
 
+    Tensors are taken from torch, and clips out of the rows of a table that holds one in each.
+
     Raises
     ------
     ValueError
-        For ragged lists, masked arrays, wrong dimensions, and no segments or features.
+        For ragged lists, masked arrays, columns of text, dates, wrong dimensions, and no segments or features.
     """
+    X = _unpacked(X)
     _refuse_ragged(X)
     if np.ma.isMaskedArray(X):
         raise ValueError(
             "X is a masked array, whose mask would be lost; pass X.filled(0.0): trailing zeros are absent."
         )
-    n_dims = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
-    if n_dims > 3:
-        raise ValueError(f"X has dim {n_dims}; pass clips as (n, d) or segments as (n, T, d).")
     values = check_array(X, allow_nd=True, ensure_all_finite=False, estimator=estimator, input_name="X")
+    if values.ndim > 3:
+        raise ValueError(f"X has dim {values.ndim}; pass clips as (n, d) or segments as (n, T, d).")
     if 0 in values.shape[1:]:
         raise ValueError(
             f"X of shape {values.shape} has clips without segments or features; pass at least one of each."
         )
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"X holds {values.dtype} values such as {values.flat[0]!r}; pass numbers.")
     return values
 
 
@@ -122,9 +130,59 @@ def row_chunks(values: np.ndarray) -> Iterator[slice]:
     return gen_batches(len(values), max(1, _CHUNK_BYTES // row_bytes))
 
 
+def _unpacked(X):
+    """X without its wrapping: tensors as arrays, and clips that a table or an array of objects holds in a list."""
+    if _is_tensor(X):
+        return _from_torch(X)
+    if isinstance(X, list | tuple):
+        return [_unpacked(clip) for clip in X] if X and not isinstance(X[0], Number) else X
+    if hasattr(X, "__array__") and getattr(X, "shape", (0, 0))[1:] in {(), (1,)}:
+        values = np.asarray(X)
+        if values.dtype == object and values.size and isinstance(values.flat[0], _LISTS):
+            return _unpacked(values.ravel().tolist())
+        X = values if values.ndim < 2 else X
+    if hasattr(X, "columns"):
+        _refuse_columns(X)
+    return X
+
+
+def _is_tensor(X):
+    return hasattr(X, "detach") and hasattr(X, "is_meta")  # torch may not have been imported
+
+
+def _from_torch(tensor):
+    """Copy a tensor from its device and graph to an array, which shares its memory where both can.
+
+    Raises
+    ------
+    ValueError
+        For tensors that are sparse or have no values.
+    """
+    if str(tensor.layout) != "torch.strided":
+        raise ValueError("A sparse tensor is no array; pass its to_dense().")
+    if tensor.is_meta:
+        raise ValueError("A tensor on the device 'meta' has no values; pass one that has.")
+    tensor = tensor.detach().cpu()
+    known = hasattr(np, str(tensor.dtype).removeprefix("torch."))
+    return (tensor if known else tensor.float()).numpy()  # numpy has no bfloat16
+
+
+def _refuse_columns(X):
+    """Refuse what is no number in a table, by the name of its column."""
+    for number, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
+        for value in X.iloc[:, number] if getattr(dtype, "kind", None) in {"O", "M", "m"} else ():
+            if isinstance(value, _LISTS):
+                raise ValueError(f"Column {name!r} of X holds a vector in each row; pass X[{name!r}] alone.")
+            if not isinstance(value, Number | np.bool_ | None) and type(value).__name__ != "NAType":
+                raise ValueError(f"Column {name!r} of X holds {value!r}, which is no number; leave that column out.")
+
+
 def _refuse_ragged(X):
     clips = X if isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object) else ()
-    shapes = {np.shape(clip) for clip in clips if isinstance(clip, np.ndarray | list | tuple) and _is_regular(clip)}
+    alone = [position for position, clip in enumerate(clips) if clip is None or isinstance(clip, Number)]
+    if 0 < len(alone) < len(clips):
+        raise ValueError(f"X[{alone[0]}] is {clips[alone[0]]!r}, and other clips are lists; drop or fill that clip.")
+    shapes = {np.shape(clip) for clip in clips if isinstance(clip, _LISTS) and _is_regular(clip)}
     if len(shapes) > 1 and any(len(shape) > 1 for shape in shapes):
         lengths = sorted({shape[0] for shape in shapes})
         raise ValueError(
@@ -180,5 +238,7 @@ def _refuse_non_finite_segments(block, lengths, first):
 
 
 def dense(values) -> np.ndarray:
-    """What any transformer gives, sparse matrices included, as an array."""
+    """What any transformer gives, sparse matrices and tensors included, as an array."""
+    if _is_tensor(values):
+        return _from_torch(values)
     return values.toarray() if hasattr(values, "toarray") else np.asarray(values)

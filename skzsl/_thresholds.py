@@ -19,18 +19,20 @@ def label_thresholds(threshold, candidates: np.ndarray, of_fit: np.ndarray) -> n
         For a wrong number of thresholds, NaN, and candidates without one.
     """
     if isinstance(threshold, Real):
-        values = [threshold]
+        of_label = {None: threshold}
     else:
-        threshold = dict(threshold) if hasattr(threshold, "keys") else _by_label(threshold, of_fit)
-        absent = [label for label in candidates.tolist() if label not in threshold and None not in threshold]
-        if absent:
-            raise ValueError(
-                f"threshold has no entry for {absent[:5]}; pass a dict with one, or with the key None for all labels "
-                "that it does not name."
-            )
-        values = [threshold[label if label in threshold else None] for label in candidates.tolist()]
-    if not all(isinstance(value, Real) and value == value for value in values):
+        of_label = dict(threshold) if hasattr(threshold, "keys") else _by_label(threshold, of_fit)
+    if not all(isinstance(value, Real) and value == value for value in of_label.values()):
         raise ValueError(f"threshold={threshold!r} holds a value that is no number; pass numbers.")
+    if of_label.keys() == {None}:
+        return np.array([of_label[None]], dtype=np.float64)
+    absent = [label for label in candidates.tolist() if label not in of_label and None not in of_label]
+    if absent:
+        raise ValueError(
+            f"threshold has no entry for {absent[:5]}; pass a dict with one, or with the key None for all labels "
+            "that it does not name."
+        )
+    values = [of_label[label if label in of_label else None] for label in candidates.tolist()]
     return np.array(values, dtype=np.float64)
 
 

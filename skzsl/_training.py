@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._compat import Interval, fit_context
 from ._fitting import all_or_nothing, fit_remembered
 from ._segments import check_segments
+
+# Parameters that a net can take anew in every call, beside those that act after training.
+_FREE = {"lr", "max_epochs", "batch_size", "warm_start", "memory", "text_encoder", "label_texts"}
+
+
+class Course(NamedTuple):
+    """What one call of fit or partial_fit makes of a training."""
+
+    epochs: int
+    going_on: bool  # from the present weights
+    partial: bool = False  # a pass of a longer training
 
 
 class EpochTraining:
@@ -37,8 +48,7 @@ class EpochTraining:
 
     _stops_on = "valid_loss"  # what early stopping monitors
     _net: Any = None
-    _owns_net = False  # views share the net of another model
-    _net_settings: list
+    _net_settings: dict | None = None  # what the net was built with
     n_iter_: int
     history_: list[dict]
 
@@ -50,8 +60,8 @@ class EpochTraining:
     validation_fraction: float | None
     warm_start: bool
     memory: Any
-    _fit_labels: Callable
-    _extend_labels: Callable
+    _take_labels: Callable
+    get_params: Callable
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y):
@@ -78,14 +88,9 @@ class EpochTraining:
         if self.memory is not None:
             if self.warm_start:
                 raise ValueError("warm_start=True goes on from the last fit and memory forgets it; use one of the two.")
-            return fit_remembered(self, X, y, self._post_fit)  # type: ignore[attr-defined]
+            return fit_remembered(self, X, y)
         going_on = self.warm_start and hasattr(self, "n_iter_")
-        with all_or_nothing(self):
-            segments = check_segments(self, X, reset=not going_on)
-            fit_labels = self._extend_labels if going_on else self._fit_labels
-            targets = fit_labels(y, len(segments))
-            self._train(segments, targets, epochs=self.max_epochs, going_on=going_on)
-        return self
+        return self._learn(X, y, Course(self.max_epochs, going_on))
 
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None):
@@ -114,29 +119,11 @@ class EpochTraining:
             With ``validation_fraction``, for bad X, y or parameters, and if training diverges; the model stays as it
             was.
         """
+        self._validate_params()  # type: ignore[attr-defined]  # scikit-learn skips it once the model is fitted
         if self.validation_fraction is not None:
             raise ValueError("partial_fit makes one pass and cannot stop early; set validation_fraction=None.")
         self._check_settings()
-        going_on = hasattr(self, "n_iter_")
-        with all_or_nothing(self):
-            segments = check_segments(self, X, reset=not going_on)
-            targets = self._extend_labels(y, len(segments), classes)
-            self._train_pass(segments, targets, going_on=going_on)
-        return self
-
-    @property
-    def _net_parameters(self) -> tuple[str, ...]:
-        """What a net cannot change once it has begun."""
-        return (
-            "optimizer",
-            "weight_decay",
-            "shuffle",
-            "device",
-            "validation_fraction",
-            "patience",
-            "random_state",
-            "verbose",
-        )
+        return self._learn(X, y, Course(1, hasattr(self, "n_iter_"), partial=True), classes)
 
     @property
     def module_(self):
@@ -148,32 +135,38 @@ class EpochTraining:
     def _check_settings(self):
         """Refuse parameters that do not go together."""
 
-    def _train(self, segments, targets, *, epochs, going_on):
-        """Train for some epochs, from the present weights if ``going_on``, and record them."""
+    def _learn(self, X, y, course, classes=None):
+        with all_or_nothing(self):
+            segments = check_segments(self, X, reset=not course.going_on)
+            known = {"going_on": course.going_on, "partial": course.partial, "classes": classes}
+            self._train(segments, self._take_labels(y, len(segments), **known), course)
+        return self
+
+    def _train(self, segments, targets, course: Course):
+        """Train and record the epochs."""
         raise NotImplementedError
 
-    def _train_pass(self, segments, targets, *, going_on):
-        """Make the pass of partial_fit."""
-        self._train(segments, targets, epochs=1, going_on=going_on)
-
-    def _train_net(
-        self, module, criterion, inputs, targets, *, fixed_inputs=(), build, epochs, going_on, partial=False
-    ):
+    def _train_net(self, module, criterion, inputs, targets, course, *, build, fixed_inputs=()):
         """Train ``module`` on arrays with one row a clip; ``build`` are its arguments.
 
-        The net of the last call goes on unless a setting that it cannot change is another.
+        The net of the last call goes on unless a parameter that it cannot take anew has changed.
         """
         from .nets import EmbeddingNet, net_parameters
 
-        settings = [_comparable(getattr(self, name)) for name in (*self._net_parameters, "callbacks")]
-        net = self._net if going_on and self._owns_net else None
+        given = self.get_params(deep=False)
+        settings = {name: _comparable(given[name]) for name in given.keys() - _FREE.union(self._post_fit)}  # type: ignore[attr-defined]
+        net = self._net if course.going_on else None
         if net is None or self._net_settings != settings:
             net = EmbeddingNet(module, criterion, **build, **net_parameters(self))
         n_before = len(net.epochs_since(0))
         net.set_params(batch_size=self.batch_size, fixed_inputs=fixed_inputs)
-        net.train(inputs, targets, epochs=epochs, lr=self.lr, partial=partial)
-        self._net, self._net_settings, self._owns_net = net, settings, True
-        self._record(net.epochs_since(n_before), going_on)
+        net.train(inputs, targets, epochs=course.epochs, lr=self.lr, partial=course.partial)
+        self._net, self._net_settings = net, settings
+        self._record(net.epochs_since(n_before), course.going_on)
+
+    def _become_view(self):
+        super()._become_view()  # type: ignore[misc]
+        self._net_settings = None  # training a view must not train the net of the model
 
     def _record(self, history, going_on):
         earlier = self.history_ if going_on else []

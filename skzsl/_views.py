@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -44,14 +43,42 @@ def with_labels(estimator, labels):
     >>> with_labels(model, ["high hum", "high beep"]).classes_
     array(['high beep', 'high hum'], dtype='<U9')
     """
-    if _is_model(estimator):
-        return estimator.with_labels(labels)
-    inner = _inside(estimator)
-    if not isinstance(estimator, Pipeline):
-        return with_labels(inner, labels)
-    view = copy.copy(estimator)
-    view.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], with_labels(inner, labels))]
+    *outer, model = inside(estimator)
+    view = model.with_labels(labels)
+    for layer in reversed(outer):
+        if isinstance(layer, Pipeline):
+            step, view = view, copy.copy(layer)
+            view.steps = [*layer.steps[:-1], (layer.steps[-1][0], step)]
     return view
+
+
+def inside(estimator):
+    """Yield an estimator and what it holds, one inside the other, down to the model that scores labels.
+
+    Of a search that is the best estimator, of a Pipeline the last step.
+
+    Raises
+    ------
+    TypeError
+        If there is no such model.
+    NotFittedError
+        If a search is not fitted.
+    """
+    yield estimator
+    while not hasattr(estimator, "with_labels") or isinstance(estimator, FrozenEstimator):
+        if isinstance(estimator, BaseSearchCV):
+            check_is_fitted(estimator)
+            if not hasattr(estimator, "best_estimator_"):
+                raise TypeError(f"{type(estimator).__name__} kept no fitted estimator; pass refit=True to it.")
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline | FrozenEstimator):
+            estimator = _held(estimator)
+        else:
+            raise TypeError(
+                f"{type(estimator).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl "
+                "estimator, a Pipeline that ends in one or a fitted search over either."
+            )
+        yield estimator
 
 
 def final_estimator(estimator):
@@ -64,10 +91,9 @@ def final_estimator(estimator):
     NotFittedError
         If it is not fitted.
     """
-    if not _is_model(estimator):
-        return final_estimator(_inside(estimator))
-    check_is_fitted(estimator)
-    return estimator
+    *_, model = inside(estimator)
+    check_is_fitted(model)
+    return model
 
 
 def unwrap(estimator, X):
@@ -78,11 +104,21 @@ def unwrap(estimator, X):
     TypeError
         If there is no zero-shot estimator.
     """
-    if _is_model(estimator):
-        return estimator, X
-    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
-        X = estimator[:-1].transform(X)
-    return unwrap(_inside(estimator), X)
+    for layer in inside(estimator):
+        if isinstance(layer, Pipeline) and len(layer.steps) > 1:
+            X = layer[:-1].transform(X)
+    return layer, X
+
+
+def innermost(estimator):
+    """What stands last in a Pipeline or search, as it was given: fitted or not."""
+    while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
+        estimator = _held(estimator)
+    return estimator
+
+
+def _held(estimator):
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator.estimator
 
 
 def knows_its_labels_only(estimator) -> bool:
@@ -93,59 +129,12 @@ def knows_its_labels_only(estimator) -> bool:
     return getattr(model, "_fixed_labels", False)
 
 
-def innermost(estimator):
-    """What stands last in a Pipeline or search, as it was given: fitted or not."""
-    while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
-        estimator = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator.estimator
-    return estimator
-
-
 def is_frozen(estimator) -> bool:
     """Whether the fitted model inside an estimator, Pipeline or search is held by a FrozenEstimator."""
-    while not _is_model(estimator):
-        if isinstance(estimator, FrozenEstimator):
-            return True
-        estimator = _inside(estimator)
-    return False
-
-
-class ModelInside:
-    """What a meta-estimator tells of the fitted model in its ``estimator_``."""
-
-    estimator_: Any
-
-    @property
-    def seen_classes_(self):
-        """Labels with a positive clip in fit."""
-        return final_estimator(self.estimator_).seen_classes_
-
-    @property
-    def n_features_in_(self):
-        """Features d of a segment."""
-        return self.estimator_.n_features_in_
+    return any(isinstance(layer, FrozenEstimator) for layer in inside(estimator))
 
 
 def label_scores(estimator, X):
     """Scores (n, C) of the classes of a fitted estimator; ``decision_function`` gives (n,) for two."""
     model, X = unwrap(estimator, X)
     return model.decision_function(X, labels=model.classes_)
-
-
-def _is_model(estimator):
-    return hasattr(estimator, "with_labels") and not isinstance(estimator, FrozenEstimator)
-
-
-def _inside(estimator):
-    if isinstance(estimator, Pipeline):
-        return estimator.steps[-1][1]
-    if isinstance(estimator, FrozenEstimator):
-        return estimator.estimator
-    if isinstance(estimator, BaseSearchCV):
-        check_is_fitted(estimator)
-        if not hasattr(estimator, "best_estimator_"):
-            raise TypeError(f"{type(estimator).__name__} kept no fitted estimator; pass refit=True to it.")
-        return estimator.best_estimator_
-    raise TypeError(
-        f"{type(estimator).__name__} has no zero-shot estimator to give labels to; pass a fitted skzsl estimator, a "
-        "Pipeline that ends in one or a fitted search over either."
-    )

@@ -1,208 +1,284 @@
-"""What every zero-shot estimator shares: candidates, label texts and their vectors, seen and unseen."""
+"""What every classifier shares: scores of candidates into labels, probabilities and tags."""
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Mapping
-from numbers import Real
-from typing import Any
+from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from ._classifier import EmbeddingClassifier, penalize_seen, refuse_overflow
 from ._compat import HasMethods, Interval
-from ._indicators import encode_indicators, indicator_dtype, is_indicator
-from ._labels import (
-    Targets,
-    encode_targets,
-    label_array,
-    label_texts,
-    refuse_nothing_to_learn,
-    warn_of_numbers,
-)
-from ._segments import Segments, check_segments, row_chunks
-from ._views import final_estimator, with_labels
-from .text._label_vectors import LabelVectors
+from ._indicators import check_indicators, is_indicator, named_indicators
+from ._known_labels import KnownLabels
+from ._labels import check_candidates, label_array
+from .exceptions import CandidateWarning
 
-__all__ = [
-    "MultilabelZeroShotClassifier",
-    "ZeroShotClassifier",
-    "bilinear_scores",
-    "check_one_space",
-    "check_text_side",
-    "final_estimator",
-    "with_labels",
-]
+# Constraints of parameters that several estimators have.
+MEMORY = [str, HasMethods(["cache"]), None]
+SEEN_PENALTY = [Interval(Real, None, None, closed="neither")]
+THRESHOLD = [Real, Mapping, "array-like"]
 
 
-class ZeroShotClassifier(EmbeddingClassifier):
-    """Base of the classifiers that score a clip against the text of any label.
+def refuse_overflow(scores):
+    """Raise a ValueError for scores that are not finite."""
+    finite = np.isfinite(scores).all(axis=1)
+    if not finite.all():
+        clip = int(np.argmin(finite))
+        raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
 
-    A subclass stores ``text_encoder``, ``label_texts``, ``temperature``, ``seen_penalty`` and ``memory`` in its
-    constructor, calls :meth:`_fit_labels` in ``fit`` and implements :meth:`_score_labels`; candidates, unseen labels,
-    views, probabilities and predictions follow.
+
+class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
+    """Base of the classifiers of embeddings.
+
+    A subclass stores ``temperature`` and, if it takes several labels a clip, ``threshold`` in its constructor, calls
+    :meth:`_take_labels` in ``fit`` and implements :meth:`_scores`.
     """
 
-    _owns_net = True
-    _compares_directions = False  # whether scores are cosines, for which zero vectors have no direction
+    _fixed_labels = False  # whether only labels of fit can be scored
+    temperature: float
+    threshold: float
 
-    _parameter_constraints: dict = {
-        **EmbeddingClassifier._parameter_constraints,
-        "text_encoder": [HasMethods(["fit", "transform"]), str, Mapping, HasMethods(["loc"]), None],
-        "label_texts": [Mapping, "array-like", None],
-        "seen_penalty": [Interval(Real, None, None, closed="neither")],
-        "memory": [str, HasMethods(["cache"]), None],
-    }
+    _parameter_constraints: dict = {"temperature": [Interval(Real, 0, None, closed="neither")]}
 
-    text_encoder: Any
-    label_texts: Any
-    seen_penalty: float
-    seen_classes_: np.ndarray
+    def predict(self, X, labels=None):
+        """Name the best label of every clip or, for multi-label models, mark the labels above the threshold.
 
-    @property
-    def _post_fit(self) -> tuple[str, ...]:
-        """Parameters that act after training."""
-        return ("temperature", "seen_penalty")
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
 
-    def _become_view(self):
-        self._label_vectors(self.classes_)  # a label that has no vector is refused now
-        self._owns_net = False  # training a view must not train the net of the model
+        Returns
+        -------
+        labels : ndarray of shape (n,) or (n, n_labels)
+            The best label of each clip, on a tie the candidate that comes first. For multi-label models the
+            indicator, in the dtype of fit's y: 1 where the score is above ``threshold``.
 
-    def _fit_labels(self, y, n_clips: int) -> Targets:
-        """Start anew with the labels of y: fit the text encoder on their texts."""
-        targets = self._encode(y, n_clips)
-        refuse_nothing_to_learn(targets, targets.seen)
-        self._multilabel = is_indicator(y)
-        self._start_text(targets.seen)
-        return self._keep(targets)
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
+        """
+        scores, candidates = self._scores(X, labels)
+        if self._multilabel:
+            return self._mark(scores, candidates).astype(self._indicator_dtype)
+        return candidates[np.argmax(scores, axis=1)]
 
-    def _extend_labels(self, y, n_clips: int, classes=None) -> Targets:
-        """Go on from the labels known so far, if any; a fitted text encoder is kept."""
-        if not hasattr(self, "text_encoder_"):
-            targets = self._encode(y, n_clips, classes=classes)
-            refuse_nothing_to_learn(targets)
-            self._multilabel = is_indicator(y)
-            self._start_text(targets.classes)
-        else:
-            if self._multilabel != is_indicator(y):
-                kinds = {True: "an indicator of several labels a clip", False: "one label a clip"}
-                raise ValueError(
-                    f"y is {kinds[not self._multilabel]}, but training began with {kinds[self._multilabel]}; keep to "
-                    "one kind."
-                )
-            known = self._labels_of_fit
-            if classes is not None:
-                known = np.concatenate([known, label_array(classes, "classes")])
-            targets = self._encode(y, n_clips, seen=self.seen_classes_, classes=known)
-            self._label_vectors(targets.seen)
-        return self._keep(targets)
+    def predict_proba(self, X, labels=None):
+        """Probabilities of the candidates.
 
-    def _encode(self, y, n_clips, **known):
-        named = self.label_texts is None or isinstance(self.label_texts, Mapping)
-        if not is_indicator(y):
-            if not named:
-                raise ValueError(
-                    "label_texts is a list, which names the columns of a 2-D y, but y is not 2-D; pass a dict from "
-                    "label to text."
-                )
-            return encode_targets(y, n_clips, **known)
-        if not self._takes_multilabel:
-            raise ValueError(
-                f"y of shape {np.shape(y)} has several labels a clip; {type(self).__name__} takes one label a clip: "
-                f"pass y of shape ({n_clips},) or use another model, such as ZeroShotTemporalAttention."
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n, n_labels)
+            Columns in the order of ``labels``: softmax of ``scores / temperature`` over the candidates, or for
+            multi-label models the logistic function of ``(scores - threshold) / temperature`` of each label.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
+        """
+        scores, candidates = self._scores(X, labels)
+        return self._probabilities(scores, candidates)
+
+    def decision_function(self, X, labels=None):
+        """Score every clip against every candidate.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        scores : ndarray of shape (n, n_labels) or (n,)
+            Columns in the order of ``labels``. Without ``labels`` and with two classes, also those of a view,
+            scikit-learn's binary form: the score of the second minus that of the first (not for multi-label models).
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
+        """
+        scores, _ = self._scores(X, labels)
+        if labels is None and scores.shape[1] == 2 and not self._multilabel:
+            return scores[:, 1] - scores[:, 0]
+        return scores
+
+    def tag(self, X, labels=None, top_k=None):
+        """List the labels of every clip for people to read.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+        top_k : int or None, default=None
+            How many labels to list. None lists those that ``predict`` gives, which for a multi-label model may be none.
+
+        Returns
+        -------
+        tags : list of lists of (label, probability)
+            Best first.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X, and for candidates that are empty, duplicated or unknown to the model.
+        """
+        scores, candidates = self._scores(X, labels)
+        n_best = 1 if top_k is None and not self._multilabel else len(candidates)
+        if top_k is not None:
+            check_scalar(top_k, "top_k", Integral, min_val=1)
+            n_best = min(top_k, len(candidates))
+        probabilities = self._probabilities(scores, candidates)
+        all_of_best = top_k is not None or not self._multilabel
+        listed = np.ones(scores.shape, dtype=bool) if all_of_best else self._mark(scores, candidates)
+        names = candidates.tolist()
+        # Probabilities of thresholds that differ between labels order labels otherwise than scores do.
+        order = np.lexsort((-scores, -probabilities), axis=1)[:, :n_best]
+        return [
+            [(names[column], float(row[column])) for column in best if shown[column]]
+            for row, shown, best in zip(probabilities, listed, order, strict=True)
+        ]
+
+    def score(self, X, y, sample_weight=None, labels=None):
+        """Share of the clips whose label, or whose whole set of labels, is predicted correctly.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : array of shape (n,) or indicator of shape (n, n_labels)
+            True labels. The columns of a DataFrame are matched by name, and are the candidates if ``labels`` is None;
+            labels without a column are absent.
+        sample_weight : array of shape (n,) or None, default=None
+            Weights of the clips.
+        labels : list of str or None, default=None
+            Candidates; None takes ``classes_``.
+
+        Returns
+        -------
+        accuracy : float
+
+        Warns
+        -----
+        CandidateWarning
+            If labels of ``y`` are not among the candidates.
+        """
+        check_is_fitted(self)
+        if self._multilabel:
+            y, labels = self._match(y, labels)
+            return accuracy_score(y, self.predict(X, labels=labels), sample_weight=sample_weight)
+        y, predicted = label_array(y, "y"), self.predict(X, labels=labels)
+        candidates = self.classes_ if labels is None else check_candidates(labels, self.classes_)
+        missing = sorted(set(y.tolist()).difference(candidates.tolist()), key=str)
+        if missing:
+            warnings.warn(
+                f"Labels {missing[:5]} of y are not among the candidates, so no prediction of them can be right; pass "
+                "labels=[...] to a model, use with_labels on a Pipeline, or score with zero_shot_scorer.",
+                CandidateWarning,
+                stacklevel=2,
             )
-        self._indicator_dtype = indicator_dtype(y)
-        return encode_indicators(y, n_clips, labels=None if named else self.label_texts, **known)
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
 
-    def _keep(self, targets):
-        self._set_classes(targets.classes)
-        self.seen_classes_ = targets.seen
-        return targets
+    def with_labels(self, labels):
+        """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
 
-    @property
-    def _text_of(self) -> Mapping | None:
-        """Texts of labels that are not their own text."""
-        return self.label_texts if isinstance(self.label_texts, Mapping) else None
+        Parameters
+        ----------
+        labels : list of str
+            Candidates.
 
-    def _start_text(self, labels):
-        warn_of_numbers(labels, self._text_of)
-        self._vectors = LabelVectors(self.text_encoder, label_texts(labels, self._text_of))
-        self.text_encoder_ = self._vectors.encoder
-
-    def _candidates(self, labels) -> np.ndarray:
-        candidates = super()._candidates(labels)
-        if labels is not None:
-            warn_of_numbers(candidates, self._text_of)
-        return candidates
-
-    def _label_vectors(self, labels: np.ndarray) -> np.ndarray:
-        """Text vectors of labels, (n_labels, k); each text is encoded once per fitted model."""
-        vectors = self._text_vectors(label_texts(labels, self._text_of))
-        if self._compares_directions and not vectors.any(axis=1).all():
-            label = labels[int(np.argmin(vectors.any(axis=1)))].item()
-            raise ValueError(
-                f"The text vector of {label!r} is zero and has no direction to compare clips with; change its text "
-                "(label_texts) or the text encoder."
-            )
-        return vectors
-
-    def _text_vectors(self, texts: list[str]) -> np.ndarray:
-        return self._vectors.of(texts)
-
-    def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
+        Returns
+        -------
+        view : object of the same class
+            Shares what was learned; its ``classes_`` are the candidates, and so are its columns: sorted, as
+            scikit-learn's scorers expect, or for multi-label models in the order given, to match the columns of y. It
+            is for prediction: training it leaves this model as it is and forgets the candidates.
+        """
         check_is_fitted(self)
         candidates = self._candidates(labels)
-        segments = check_segments(self, X)
-        scores = self._score_labels(segments, self._label_vectors(candidates))
-        refuse_overflow(scores)
-        penalize_seen(self, scores, candidates)
-        return scores, candidates
+        view = copy.copy(self)
+        view.classes_ = candidates if self._multilabel else np.sort(candidates)
+        view._is_view = True
+        view._become_view()
+        return view
 
-    def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:
-        """Scores (n, n_labels) of clips against label vectors (n_labels, k), a new array."""
+    def _become_view(self):
+        """Prepare a copy of a fitted model to be a view of it."""
+
+    def _candidates(self, labels) -> np.ndarray:
+        return self.classes_ if labels is None else check_candidates(labels, self.classes_)
+
+    def _mark(self, scores, candidates):
+        """Which labels a multi-label model predicts, (n, n_labels) bool."""
+        return scores > self._thresholds(candidates)
+
+    def _match(self, y, labels):
+        """Bring the columns of y and the candidates into one order."""
+        if labels is None and self._is_view:
+            labels = self.classes_
+        if not is_indicator(y) and np.ndim(y) != 2:
+            raise ValueError("This model was fitted on several labels a clip; pass y as an indicator (n, n_labels).")
+        if labels is None and not hasattr(y, "columns"):
+            return check_indicators(y, self.classes_).values, None
+        if labels is None:
+            y = check_indicators(y)
+            return y.values, y.labels
+        labels = check_candidates(labels, self.classes_)
+        y = named_indicators(y, labels)
+        missing = sorted(set(y.labels[y.positive()].tolist()).difference(labels.tolist()), key=str)
+        if missing:
+            warnings.warn(
+                f"Labels {missing[:5]} of y are not among the candidates and are left out; pass them in labels too.",
+                CandidateWarning,
+                stacklevel=3,
+            )
+        return y.of(labels), labels
+
+    def _probabilities(self, scores, candidates):
+        if not isinstance(self.temperature, Real) or not float(self.temperature) > 0:
+            raise ValueError(f"temperature={self.temperature!r}; pass a number above 0.")
+        zero = self._thresholds(candidates) if self._multilabel else scores.max(axis=1, keepdims=True)
+        scaled = (scores - zero).astype(np.float64) / self.temperature
+        if self._multilabel:
+            return expit(scaled)  # not rounded to float32, where .5 would hide a score just above the threshold
+        return softmax(scaled, axis=1).astype(scores.dtype)
+
+    def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
+        """Scores (n, n_labels) and the candidates of their columns."""
         raise NotImplementedError
 
-
-class MultilabelZeroShotClassifier(ZeroShotClassifier):
-    """Base of those that take several labels a clip too; a subclass stores ``threshold`` in its constructor."""
-
-    _takes_multilabel = True
-
-    _parameter_constraints: dict = {
-        **ZeroShotClassifier._parameter_constraints,
-        "threshold": [Real, Mapping, "array-like"],
-    }
-
-    @property
-    def _post_fit(self):
-        return (*super()._post_fit, "threshold")
-
-
-def check_text_side(text_encoder) -> None:
-    """Refuse the default encoder where clips and label vectors are taken to lie in one space."""
-    if text_encoder is None:
-        raise ValueError(
-            "text_encoder=None; pass the text side of the model that made X, such as "
-            "ClapTextEncoder('laion/clap-htsat-unfused'): the vectors of no other encoder lie in the space of X."
-        )
-
-
-def check_one_space(n_features: int, n_dims: int) -> None:
-    """Refuse clips and label vectors of different sizes where they are taken to lie in one space."""
-    if n_features != n_dims:
-        raise ValueError(
-            f"X has {n_features} features and text_encoder gives vectors of {n_dims} numbers, which is not one space; "
-            "pass the text side of the model that made X, or train a map between the two that starts elsewhere, with "
-            "ZeroShotRidge or ZeroShotBilinear."
-        )
-
-
-def bilinear_scores(segments: Segments, coef: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Scores ``x^T W s`` (n, n_labels) of the means of clips, the map W (d, k) and label vectors, in W's dtype."""
-    weights = coef @ vectors.T.astype(coef.dtype, copy=False)
-    clips = segments.mean()
-    scores = np.empty((len(clips), len(vectors)), dtype=coef.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for rows in row_chunks(clips):
-            scores[rows] = clips[rows].astype(coef.dtype, copy=False) @ weights
-    return scores
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.classifier_tags.multi_label = self._takes_multilabel
+        return tags

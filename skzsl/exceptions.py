@@ -13,7 +13,7 @@ __all__ = [
 
 
 class LabelTextWarning(UserWarning):
-    """Labels are numbers without a text, and "0" or "7" mean nothing to a text encoder."""
+    """Labels without a text of their own tell a text encoder nothing: numbers, ids, spellings of one name."""
 
 
 class CandidateWarning(UserWarning):

@@ -3,6 +3,11 @@ import os
 # Before scipy is imported: with it, scikit-learn's array API check runs instead of being skipped.
 os.environ["SCIPY_ARRAY_API"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Before numpy and torch are imported, which read them once; processes that tests start have them too. Threads that wait
+# without sleep would keep each other from work wherever there are more of them than cores.
+_THREADS = os.environ.get("SKZSL_TEST_THREADS", "1")
+os.environ.update({f"{library}_NUM_THREADS": _THREADS for library in ("OMP", "MKL", "OPENBLAS")})
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 from pathlib import Path
 
@@ -10,12 +15,13 @@ import numpy as np
 import pytest
 import torch
 
-torch.set_num_threads(1)
-
 
 def pytest_report_header():
     folder = data_folder()
-    return f"skzsl data: {folder if folder.is_dir() else 'absent; tests on ESC-50 and AudioSet skip'}"
+    return [
+        f"skzsl data: {folder if folder.is_dir() else 'absent; tests on ESC-50 and AudioSet skip'}",
+        f"torch: {torch.backends.cpu.get_cpu_capability()} kernels, {torch.get_num_threads()} threads",
+    ]
 
 
 def data_folder():

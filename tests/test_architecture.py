@@ -1,6 +1,7 @@
 """The import rules of the house, read from the source, and what importing costs."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     {"exceptions", "_compat", "_labels", "_indicators", "_segments", "_thresholds", "metrics"},
     {"text", "preprocessing", "datasets"},
-    {"base", "_classifier", "_views", "_fitting"},
+    {"base", "_known_labels", "_views", "_meta", "_fitting"},
     {"model_selection"},
     {"solvers", "nets"},
     {"_training"},
@@ -101,6 +102,14 @@ def test_users_need_no_private_names(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skzsl"):
             names = [*node.module.split("."), *(alias.name for alias in node.names)]
             assert not any(name.startswith("_") for name in names), f"{path} imports {names}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "inspection").glob("*.py")), ids=str)
+def test_displays_use_what_models_show_to_everyone(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and re.match("_(?!_)", node.attr):
+            assert isinstance(node.value, ast.Name), f"{path}:{node.lineno}"
+            assert node.value.id in {"self", "cls"}, f"{path}:{node.lineno} reads {node.value.id}.{node.attr}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

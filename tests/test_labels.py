@@ -3,9 +3,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from skzsl import _labels
-from skzsl._labels import check_candidates, encode_targets, label_texts, warn_of_numbers
+from skzsl import ZeroShotRidge, _labels
+from skzsl._labels import check_candidates, encode_targets, label_texts, warn_of_texts
 from skzsl.exceptions import LabelTextWarning
+from skzsl.text import HashingEncoder
 
 WORDS = ["rain", "dog bark", "rain", "siren"]
 
@@ -111,12 +112,40 @@ def test_bad_texts_are_named(labels, texts, message):
         label_texts(np.array(labels), texts)
 
 
-def test_numbers_warn_only_without_texts(recwarn):
-    warn_of_numbers(np.array([0, 1]), {0: "zero", 1: "one"})
-    warn_of_numbers(np.array(["0"]), None)
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1], "Labels such as 0 are numbers.*label_texts={0: 'its text', ...}"),
+        (["rain", "07"], "Labels such as '07' are numbers.*label_texts={'07': 'its text', ...}"),
+        ([" -1,000.5 "], "Labels such as ' -1,000.5 ' are numbers"),
+        (["rain", "/m/09x0r"], "Labels such as '/m/09x0r' are ids of a machine"),
+        (["Dog bark", "rain", " dog bark"], "Labels 'Dog bark' and ' dog bark' differ in case or blanks only"),
+        (["dog bark", "dog  bark"], "pass one of them, or tell them apart in label_texts"),
+    ],
+    ids=str,
+)
+def test_labels_that_tell_an_encoder_nothing_warn_unless_they_have_a_text(labels, message, recwarn):
+    labels = np.array(labels)
+    warn_of_texts(labels, {label: f"sound {number}" for number, label in enumerate(labels.tolist())})
     assert not recwarn
-    with pytest.warns(LabelTextWarning, match="such as 0 are numbers"):
-        warn_of_numbers(np.array([0, 1]), None)
+    with pytest.warns(LabelTextWarning, match=message) as found:
+        warn_of_texts(labels, None)
+    assert len(found) == 1
+
+
+def test_labels_that_are_words_do_not_warn(recwarn):
+    warn_of_texts(np.array(["808 drum", "dog", "dogs", "a/c", "/m", "Rain & wind", "?"]), None)
+    assert not recwarn
+
+
+def test_models_warn_of_labels_in_fit_and_of_candidates_later():
+    X, model = np.eye(2), ZeroShotRidge(HashingEncoder())
+    with pytest.warns(LabelTextWarning, match="'0' are numbers"):
+        model.fit(X, ["0", "wind"])
+    with pytest.warns(LabelTextWarning, match="'Wind' and 'wind' differ"):
+        model.predict(X, labels=["Wind", "wind"])
+    with pytest.warns(LabelTextWarning, match="'/m/09x0r' are ids"):
+        model.with_labels(["/m/09x0r"])
 
 
 @pytest.mark.parametrize(
@@ -127,6 +156,7 @@ def test_numbers_warn_only_without_texts(recwarn):
         np.array([2**64 - 1, 2**64 - 2] * 3, dtype=np.uint64),
         np.array([2**63 - 1, -(2**63)] * 2),
         np.array([10**15, 10**15 + 2, 10**15] * 5),
+        np.array([f"label {number % 700}" for number in range(40_000)]),
         np.array(["b", "a", "ab", "b", "é", "a\u0301"]),
         np.array(["longer text", "a", "longer text"]).astype(">U11"),
         np.array([2.0, 1.0, 2.0]),
@@ -135,10 +165,9 @@ def test_numbers_warn_only_without_texts(recwarn):
     ],
     ids=lambda y: str(y.dtype),
 )
-@pytest.mark.parametrize("collide", [False, True])
-def test_codes_are_those_of_unique(y, collide, monkeypatch):
-    if collide:
-        monkeypatch.setattr(_labels, "_hashes", lambda texts: np.zeros(len(texts), dtype=np.uint64))
+@pytest.mark.parametrize("block", [2, 1 << 14])
+def test_codes_are_those_of_unique(y, block, monkeypatch):
+    monkeypatch.setattr(_labels, "_BLOCK", block)
     unique, inverse = np.unique(y, return_inverse=True)
     targets = encode_targets(y, len(y))
     np.testing.assert_array_equal(targets.seen, unique)

@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import torch
 from sklearn.base import BaseEstimator
 
 from skzsl import ZeroShotBilinear, ZeroShotRidge
@@ -97,12 +99,69 @@ def test_feature_count_is_the_last_axis_in_two_and_three_dimensions():
         (np.ones((2, 2, 2, 2)), r"dim 4; pass clips as \(n, d\) or segments"),
         (np.ones(4), "Expected 2D array, got 1D"),
         (np.array([["a", "b"]]), "numeric"),
+        (np.zeros((3, 2), dtype="M8[s]"), r"X holds datetime64\[s\] values such as"),
+        (np.zeros((3, 2, 4), dtype="m8[s]"), r"X holds timedelta64\[s\] values such as"),
+        (pd.DataFrame({"at": pd.to_datetime(["2026-01-01"] * 3), "x": 1.0}), "Column 'at' of X holds Timestamp"),
+        (pd.DataFrame({"file": ["a.wav", "b.wav"], "x": 1.0}), "Column 'file' of X holds 'a.wav', which is no number"),
+        (pd.DataFrame({"e": [[1.0], [2.0]], "x": 1.0}), r"Column 'e' of X holds a vector in each row; pass X\['e'\]"),
+        (pl.DataFrame({"file": ["a.wav"], "x": [1.0]}), "X holds object values such as 'a.wav'"),
+        (pd.Series([[1.0, 2.0], [1.0]]), "ragged"),
+        (pd.Series([[1.0, 2.0], None]), r"X\[1\] is None, and other clips are lists"),
+        (torch.ones(3, 2).to_sparse(), r"sparse tensor is no array; pass its to_dense\(\)"),
+        (torch.ones(3, 2, device="meta"), "has no values"),
     ],
-    ids=["ragged clips", "ragged objects", "ragged rows", "no segments", "no features", "4-D", "1-D", "text"],
+    ids=[
+        *("ragged clips", "ragged objects", "ragged rows", "no segments", "no features", "4-D", "1-D", "text"),
+        *("dates", "times", "date column", "text column", "vector column", "polars text", "ragged series", "None"),
+        *("sparse tensor", "empty tensor"),
+    ],
 )
 def test_wrong_shapes_are_named(X, message):
     with pytest.raises(ValueError, match=message):
         check(X)
+
+
+def row_of_rows(clip):
+    """A clip as pandas reads it from parquet: an array of arrays."""
+    return pd.Series(list(clip)).to_numpy()
+
+
+WRAPPED = {
+    "series": lambda X: pd.Series(list(X)),
+    "series of lists": lambda X: pd.Series(X.tolist()),
+    "frame": lambda X: pd.DataFrame({"embedding": list(X)}),
+    "parquet": lambda X: pd.DataFrame({"embedding": [row_of_rows(clip) for clip in X]}),
+    "objects": lambda X: pd.Series(list(X)).to_numpy(),
+    "polars": lambda X: pl.Series(X.tolist()),
+    "polars frame": lambda X: pl.DataFrame({"embedding": X.tolist()}),
+    "tensor": torch.from_numpy,
+    "gradients": lambda X: torch.from_numpy(X).requires_grad_(),
+    "list of tensors": lambda X: list(torch.from_numpy(X).requires_grad_()),
+    "lists of tensors": lambda X: [list(torch.from_numpy(clip).requires_grad_()) for clip in X],
+}
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 4, 3)], ids=str)
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED)
+def test_vectors_in_tables_and_tensors_are_unpacked(rng, shape, wrap):
+    X, holder = rng.normal(size=shape), Holder()
+    segments = check_segments(holder, wrap(X), reset=True)
+    np.testing.assert_array_equal(segments.values, X)
+    assert holder.n_features_in_ == 3
+    assert not hasattr(holder, "feature_names_in_")
+
+
+def test_tensors_in_bfloat16_become_float32_and_others_share_their_memory():
+    tensor = torch.arange(6.0).reshape(3, 2)
+    assert check(tensor.bfloat16()).values.dtype == np.float32
+    np.testing.assert_array_equal(check(tensor.bfloat16()).values, tensor)
+    assert np.shares_memory(check(tensor).values, tensor.numpy())
+
+
+def test_names_of_a_plain_table_are_kept():
+    holder = Holder()
+    check_segments(holder, pd.DataFrame({"low": [1.0, 2.0], "high": [3.0, None]}).fillna(0), reset=True)
+    assert holder.feature_names_in_.tolist() == ["low", "high"]
 
 
 @pytest.mark.parametrize("model", [ZeroShotBilinear(HashingEncoder()), ZeroShotRidge(HashingEncoder())])

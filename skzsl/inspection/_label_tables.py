@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.utils import check_consistent_length
 
 from .._indicators import is_indicator, named_indicators
-from .._labels import label_array
+from .._labels import check_candidates, label_array
 from .._views import final_estimator, label_scores
 from ..exceptions import UndefinedLabelWarning
 from ..metrics import mean_average_precision, mean_roc_auc
@@ -63,7 +63,8 @@ def nearest_labels(estimator, labels, *, n_nearest=5):
             f"{type(model).__name__} was fitted without y, so there are no labels of fit to compare with; pass y to "
             "fit."
         )
-    return _nearest(model, model._candidates(labels), known, n_nearest)
+    labels = check_candidates(labels, model.classes_)
+    return _nearest(model, labels, known, n_nearest)
 
 
 def label_report(estimator, X, y):
@@ -152,9 +153,9 @@ def with_texts(estimator):
         If there is none.
     """
     model = final_estimator(estimator)
-    while not hasattr(model, "_label_vectors") and hasattr(model, "estimator_"):
+    while not hasattr(model, "label_vectors") and hasattr(model, "estimator_"):
         model = final_estimator(model.estimator_)
-    if not hasattr(model, "_label_vectors"):
+    if not hasattr(model, "label_vectors"):
         raise TypeError(f"{type(model).__name__} scores no label texts; pass a fitted zero-shot estimator.")
     return model
 
@@ -168,7 +169,7 @@ def refuse_other_labels(labels, candidates):
 
 def text_similarity(model, labels, others):
     """Cosines (n_labels, n_others) of the text vectors of labels."""
-    return _cosines(model._label_vectors(labels), model._label_vectors(others))
+    return _cosines(model.label_vectors(labels), model.label_vectors(others))
 
 
 def _cosines(vectors, others):
@@ -188,8 +189,8 @@ def _nearest(model, labels, known, n_nearest):
     rows, names = [], known.tolist()
     similarity = np.empty((len(labels), 0))
     if names:
-        vectors = model._label_vectors(known) if len(model.seen_classes_) else model.source_vectors_
-        similarity = _cosines(model._label_vectors(labels), vectors)
+        vectors = model.label_vectors(known) if len(model.seen_classes_) else model.source_vectors_
+        similarity = _cosines(model.label_vectors(labels), vectors)
     for label, values in zip(labels.tolist(), similarity, strict=True):
         order = [column for column in np.argsort(-values, kind="stable") if names[column] != label][:n_nearest]
         rows += [(label, names[column], float(values[column])) for column in order]

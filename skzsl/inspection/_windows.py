@@ -83,7 +83,7 @@ class WindowDisplay:
         """
         model, clips = model_with("windows", estimator, clip, "a GlobalLocalAttentionClassifier")
         labels, spans = (found[0] for found in model.windows(clips))
-        known = model._labels_of_fit  # of a single-label model, what others have counts
+        known = model.labels_of_fit_  # of a single-label model, what others have counts
         probability = dict(zip(known.tolist(), model.predict_proba(clips, labels=known)[0], strict=True))
         probabilities = np.array([probability[label] for label in labels.tolist()])
         display = cls(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import copy
-
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
+from .._fitting import all_or_nothing
 from .._indicators import is_indicator, named_indicators
-from .._views import ModelInside, final_estimator, is_frozen, knows_its_labels_only, unwrap, with_labels
+from .._meta import MetaClassifier
+from .._segments import clip_array
+from .._views import final_estimator, is_frozen, knows_its_labels_only, unwrap, with_labels
+from ..base import EmbeddingClassifier
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
 from ._sweep import best_k, best_threshold, top_k
 
 
-class ThresholdTuner(ModelInside, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class ThresholdTuner(MetaClassifier):
     """Choose when a multi-label model predicts a label, on labels or clips it was not trained on.
 
     The estimator is fitted once a fold; the choice is the exact maximum of F1 over all thresholds, averaged over the
@@ -104,7 +106,8 @@ class ThresholdTuner(ModelInside, MetaEstimatorMixin, ClassifierMixin, BaseEstim
         Raises
         ------
         ValueError
-            For a y that is not multi-label, and a fold whose held-out clips have no label.
+            For a y that is not multi-label, a ``cv`` without folds, and a fold whose held-out clips have no label. A
+            fitted tuner stays as it was.
         NotFittedError
             With "prefit", for an estimator that is not fitted.
         """
@@ -113,6 +116,8 @@ class ThresholdTuner(ModelInside, MetaEstimatorMixin, ClassifierMixin, BaseEstim
                 "y has one label a clip, whose best label is predicted without a threshold; pass an indicator, as "
                 "skzsl.indicator_frame(y) makes it."
             )
+        if isinstance(self.estimator, EmbeddingClassifier):  # before folds are cut; a Pipeline may take anything
+            clip_array(X)
         if isinstance(self.cv, str):
             folds, fitted = [_held_out(self.estimator, X, y)], self.estimator
         else:
@@ -121,12 +126,15 @@ class ThresholdTuner(ModelInside, MetaEstimatorMixin, ClassifierMixin, BaseEstim
                 for train, test in self._splitter(y).split(X, y, groups)
             )
             fitted = clone(self.estimator).fit(X, y)
-        self._choose(folds)
         if isinstance(self.cv, str) or is_frozen(fitted):  # what was given fitted stays as it is
             fitted = with_labels(fitted, final_estimator(fitted).classes_)
-        if self.strategy != "top_k":
-            final_estimator(fitted).threshold = self.threshold_
-        self.estimator_ = fitted
+        if not folds:
+            raise ValueError("cv has no folds; pass a splitter or a list, since a generator serves one fit only.")
+        with all_or_nothing(self):
+            self._choose(folds)
+            if self.strategy != "top_k":
+                final_estimator(fitted).threshold = self.threshold_
+            self._keep_model(fitted)
         return self
 
     def _splitter(self, y):
@@ -146,83 +154,7 @@ class ThresholdTuner(ModelInside, MetaEstimatorMixin, ClassifierMixin, BaseEstim
         if self.strategy == "per_label":
             self.threshold_ = {None: self.threshold_, **_threshold_of_labels(folds)}
 
-    def predict(self, X, labels=None):
-        """Mark the labels above the threshold, or the k best of every clip.
-
-        Parameters
-        ----------
-        X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
-        labels : list of str or None, default=None
-            Candidates, seen in fit or not; None takes ``classes_``.
-
-        Returns
-        -------
-        predicted : ndarray of shape (n, n_labels)
-            In the dtype of y.
-        """
-        view = self._view(labels)
-        if self.strategy != "top_k":
-            return view.predict(X)
-        return top_k(view.decision_function(X), self.k_).astype(final_estimator(view)._indicator_dtype)
-
-    def predict_proba(self, X, labels=None):
-        """Probabilities by ``estimator_``, .5 at the threshold (with "top_k" at that of the estimator).
-
-        Parameters
-        ----------
-        X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
-        labels : list of str or None, default=None
-            Candidates; None takes ``classes_``.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n, n_labels)
-        """
-        return self._view(labels).predict_proba(X)
-
-    def decision_function(self, X, labels=None):
-        """Scores by ``estimator_``.
-
-        Parameters
-        ----------
-        X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
-        labels : list of str or None, default=None
-            Candidates; None takes ``classes_``.
-
-        Returns
-        -------
-        scores : ndarray of shape (n, n_labels)
-        """
-        return self._view(labels).decision_function(X)
-
-    def tag(self, X, labels=None, top_k=None):
-        """List the labels of every clip for people to read.
-
-        Parameters
-        ----------
-        X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
-        labels : list of str or None, default=None
-            Candidates; None takes ``classes_``.
-        top_k : int or None, default=None
-            How many labels to list. None lists those that ``predict`` gives.
-
-        Returns
-        -------
-        tags : list of lists of (label, probability)
-            Best first.
-        """
-        model, clips = unwrap(self._view(labels), X)
-        if top_k is not None or self.strategy != "top_k":
-            return model.tag(clips, top_k=top_k)
-        marked = [set(model.classes_[row > 0].tolist()) for row in self.predict(X, labels=labels)]
-        tags = model.tag(clips, top_k=len(model.classes_))
-        return [[tag for tag in of_clip if tag[0] in kept] for of_clip, kept in zip(tags, marked, strict=True)]
-
-    def score(self, X, y):
+    def score(self, X, y):  # type: ignore[override]
         """Compute ``metric`` over the labels with a clip in y.
 
         Parameters
@@ -238,37 +170,23 @@ class ThresholdTuner(ModelInside, MetaEstimatorMixin, ClassifierMixin, BaseEstim
         """
         return get_scorer(self.metric)(self, X, y)
 
-    def with_labels(self, labels):
-        """View this fitted tuner with other candidates.
-
-        Parameters
-        ----------
-        labels : list of str
-            Candidates, seen in fit or not.
-
-        Returns
-        -------
-        view : ThresholdTuner
-            Its ``classes_`` and columns are the candidates, in the order given.
-        """
-        view = copy.copy(self)
-        view.estimator_ = self._view(labels)
-        return view
-
-    def _view(self, labels):
+    def _scores(self, X, labels):
         check_is_fitted(self)
-        return self.estimator_ if labels is None else with_labels(self.estimator_, labels)
+        model, X = unwrap(self.estimator_, X)
+        return model._scores(X, labels)
 
-    @property
-    def classes_(self):
-        """Labels of the columns."""
-        return final_estimator(self.estimator_).classes_
+    def _mark(self, scores, candidates):
+        if self.strategy == "top_k":
+            return top_k(scores, self.k_)
+        return final_estimator(self.estimator_)._mark(scores, candidates)
+
+    def _probabilities(self, scores, candidates):
+        return final_estimator(self.estimator_)._probabilities(scores, candidates)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
-        tags.input_tags.three_d_array = True
         return tags
 
 

@@ -1,15 +1,15 @@
 """Neural nets (torch): modules, losses, and their training through skorch."""
 
 from .attention import TemporalAttentionModule
+from .bilinear import BilinearModule
 from .contrastive import ContrastiveModule, SymmetricCrossEntropy
 from .global_local import ConvStream, GlobalLocalModule
 from .inference import apply_in_batches
-from .losses import WeightedRankingLoss
-from .modules import BilinearModule
 from .multi_level import MultiLevelAttentionModule
 from .ranking import MultilabelRankingLoss
 from .tagging_loss import TaggingLoss, validation_map
 from .training import EmbeddingNet, net_parameters
+from .weighted_ranking import WeightedRankingLoss
 
 __all__ = [
     "BilinearModule",

@@ -29,6 +29,30 @@ class Progress(Callback):
 _SHOWN = ("train_loss", "valid_loss", "valid_map")
 
 
+def check_callbacks(callbacks):
+    """Callbacks of an estimator as a list.
+
+    Raises
+    ------
+    ValueError
+        For what skorch cannot call, and for two callbacks with one name.
+    """
+    names = set()
+    for item in callbacks or []:
+        named = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
+        name, callback = item if named else (None, item)
+        kind = callback if isinstance(callback, type) else type(callback)
+        if callback is not None and not issubclass(kind, Callback):
+            raise ValueError(
+                f"callbacks hold {item!r}, which is no callback; pass callbacks of skorch, such as skorch.callbacks."
+                "GradientNormClipping(), or pairs of a name and a callback."
+            )
+        if name in names:
+            raise ValueError(f"callbacks hold two callbacks named {name!r}; give each its own name.")
+        names.update({name} - {None})
+    return list(callbacks or [])
+
+
 def early_stopping(monitor, patience):
     """Stop when ``monitor`` has not improved for ``patience`` epochs and go back to the best weights."""
     return EarlyStopping(

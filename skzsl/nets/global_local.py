@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention_pooling import gather, spread
-from .layers import ReLUDropout, RowNorm, sigmoid, widened
+from .layers import ReLUDropout, RowNorm, max_and_mean, sigmoid, widened
 from .multi_level import log_odds
 from .standardized import StandardizedModule, start_from
 
@@ -128,6 +128,10 @@ class GlobalLocalModule(nn.Module):
         _, starts = self._select(clips.detach(), frames, mask)
         return torch.stack([clips, log_odds(self._local(segments, mask, starts))], dim=1)
 
+    def fused(self, segments: Tensor, mask: Tensor) -> Tensor:
+        """Probabilities (n, C) by both streams together."""
+        return max_and_mean(sigmoid(self(segments, mask)))
+
     def windows(self, segments: Tensor, mask: Tensor) -> Tensor:
         """Columns of the labels that choose, and the first segment of each one's window, (n, 2, n_windows)."""
         clips, frames = self.global_stream.with_frames(segments, mask)
@@ -148,8 +152,7 @@ class GlobalLocalModule(nn.Module):
         of_windows = probabilities.new_zeros(len(mask), n_places, probabilities.shape[1])
         of_windows = of_windows.index_put((clip, place), probabilities)
         share = counts.new_zeros(len(mask), n_places).index_put((clip, place), counts[clip, start])
-        mean = (of_windows * (share / share.sum(dim=1, keepdim=True))[:, :, None]).sum(dim=1)
-        return 0.5 * (of_windows.amax(dim=1) + mean)
+        return max_and_mean(of_windows, share / share.sum(dim=1, keepdim=True))
 
 
 def select_windows(clips: Tensor, frames: Tensor, mask: Tensor, n_windows: int, window: int, suppress: bool):

@@ -68,6 +68,12 @@ def widened(values: Tensor) -> Tensor:
     return values.float() if values.dtype.itemsize < 4 else values
 
 
+def max_and_mean(values: Tensor, shares: Tensor | None = None) -> Tensor:
+    """Half the sum of maximum and mean over the second axis, each place weighing its share (n, places) if given."""
+    mean = values.mean(dim=1) if shares is None else (values * shares[:, :, None]).sum(dim=1)
+    return 0.5 * (values.amax(dim=1) + mean)
+
+
 def sigmoid(values: Tensor) -> Tensor:
     """Logistic function that, without gradients, gives equal values equal results.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .losses import rank_weights
+from .weighted_ranking import rank_weights
 
 
 class MultilabelRankingLoss(nn.Module):

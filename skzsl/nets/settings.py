@@ -37,14 +37,16 @@ def resolve_optimizer(optimizer, weight_decay):
     Raises
     ------
     ValueError
-        For a name that ``torch.optim`` lacks, and for weight decay that the optimiser does not have.
+        For a name that ``torch.optim`` lacks, what is no optimiser, and weight decay that the optimiser does not have.
     """
     if isinstance(optimizer, str):
         found = getattr(torch.optim, optimizer, None)
         if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)) or optimizer == "Optimizer":
             raise ValueError(f"optimizer={optimizer!r} is not in torch.optim; pass a name such as 'AdamW' or a class.")
         optimizer = found
-    accepted, fixed = inspect.signature(optimizer).parameters, getattr(optimizer, "keywords", {})
+    accepted, fixed = _parameters(optimizer), getattr(optimizer, "keywords", {})
+    if "lr" not in accepted and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
+        raise ValueError(f"optimizer={optimizer!r} takes no lr; pass a class such as torch.optim.AdamW, or its name.")
     for name in {"lr", "weight_decay"}.intersection(fixed):
         raise ValueError(f"optimizer={optimizer!r} fixes {name}; pass {name}={fixed[name]} to the estimator instead.")
     arguments = {"optimizer": optimizer}
@@ -55,6 +57,13 @@ def resolve_optimizer(optimizer, weight_decay):
     elif weight_decay:
         raise ValueError(f"optimizer={optimizer!r} has no weight decay; pass weight_decay=0.")
     return arguments
+
+
+def _parameters(function):
+    try:
+        return inspect.signature(function).parameters
+    except ValueError:  # some builtins have none
+        return {}
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..exceptions import UndefinedLabelWarning
 from ..metrics import mean_average_precision
+from .layers import max_and_mean
 
 
 class TaggingLoss(nn.Module):
@@ -28,11 +29,6 @@ def clip_probabilities(outputs: Tensor) -> Tensor:
     """Probabilities of log-odds (n, C); of two streams (n, 2, C), half the sum of their maximum and mean."""
     probabilities = torch.sigmoid(outputs)
     return probabilities if outputs.ndim == 2 else max_and_mean(probabilities)
-
-
-def max_and_mean(values: Tensor) -> Tensor:
-    """Half the sum of maximum and mean over the second axis."""
-    return 0.5 * (values.amax(dim=1) + values.mean(dim=1))
 
 
 def validation_map(outputs: Tensor, targets: Tensor) -> float:

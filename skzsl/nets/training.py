@@ -17,7 +17,7 @@ from skorch import NeuralNet
 from .._indicators import balancing_chances
 from .augmentation import MixedBatches
 from .batches import RowBatches, RowData
-from .callbacks import Progress, acts_on_batches, early_stopping, sets_rates
+from .callbacks import Progress, acts_on_batches, check_callbacks, early_stopping, sets_rates
 from .layers import widened
 from .schedule import CycledBatches, WeightAverage
 from .settings import fresh_autocast, resolve_device, resolve_optimizer, seeded
@@ -294,9 +294,9 @@ def net_parameters(estimator):
     Raises
     ------
     ValueError
-        For a device or an optimiser that is not there.
+        For callbacks that skorch cannot call, and for a device or an optimiser that is not there.
     """
-    callbacks = list(estimator.callbacks or [])
+    callbacks = check_callbacks(estimator.callbacks)
     if getattr(estimator, "one_cycle", False) and any(sets_rates(callback) for callback in callbacks):
         raise ValueError("callbacks hold an LRScheduler, and one_cycle=True sets the rates too; pass one_cycle=False.")
     if estimator.validation_fraction is not None:

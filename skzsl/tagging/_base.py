@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,12 +10,12 @@ import numpy as np
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from .._classifier import EmbeddingClassifier, refuse_overflow
-from .._compat import HasMethods, Interval
-from .._indicators import balancing_chances, encode_indicators, indicator_dtype, is_indicator, log_odds_of_labels
-from .._labels import Targets, encode_targets, label_array, refuse_nothing_to_learn
+from .._compat import Interval
+from .._indicators import balancing_chances, log_odds_of_labels
+from .._labels import refuse_nothing_to_learn
 from .._segments import Segments, check_segments
 from .._training import EpochTraining
+from ..base import MEMORY, THRESHOLD, EmbeddingClassifier, refuse_overflow
 
 
 class TaggingNet(EpochTraining, EmbeddingClassifier):
@@ -31,7 +31,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
 
     _parameter_constraints: dict = {
         **EpochTraining._parameter_constraints,
-        "threshold": [Real, Mapping, "array-like"],
+        "threshold": THRESHOLD,
         "hidden_size": [Interval(Integral, 1, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "standardize": ["boolean"],
@@ -39,7 +39,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         "mixup": [Interval(Real, 0, None, closed="left")],
         "one_cycle": ["boolean"],
         "averaged_epochs": [Interval(Integral, 0, None, closed="left")],
-        "memory": [str, HasMethods(["cache"]), None],
+        "memory": MEMORY,
     }
 
     dropout: float
@@ -48,12 +48,6 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
     mixup: float
     one_cycle: bool
     averaged_epochs: int
-    seen_classes_: np.ndarray
-
-    @property
-    def _net_parameters(self) -> tuple[str, ...]:
-        own = ("hidden_size", "dropout", "balanced", "mixup", "one_cycle", "averaged_epochs")
-        return (*super()._net_parameters, *own)
 
     @property
     def _post_fit(self) -> tuple[str, ...]:
@@ -64,13 +58,13 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
     def _learned(self) -> tuple:
         """What another estimator takes over from this one."""
         weights = {name: weight.cpu().numpy() for name, weight in self.module_.state_dict().items()}
-        return type(self), self.get_params(deep=False), self._labels_of_fit, weights
+        return type(self), self.get_params(deep=False), self.labels_of_fit_, weights
 
     def _check_serves(self, classes, n_features, served=None):
         """Refuse to serve, frozen, in a model of other labels or features, or after another module has served."""
-        if self._labels_of_fit.tolist() != classes.tolist():
+        if self.labels_of_fit_.tolist() != classes.tolist():
             raise ValueError(
-                f"The frozen global net was fitted on labels {self._labels_of_fit.tolist()[:3]}..., y has "
+                f"The frozen global net was fitted on labels {self.labels_of_fit_.tolist()[:3]}..., y has "
                 f"{classes.tolist()[:3]}...; some tools of scikit-learn number the labels anew."
             )
         if self.n_features_in_ != n_features:
@@ -87,8 +81,8 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             )
 
     def _become_view(self):
+        super()._become_view()
         self._columns(None)  # an unknown label is refused now
-        self._owns_net = False  # training a view must not train the net of the model
 
     def _check_settings(self):
         if self.averaged_epochs and self.validation_fraction is not None:
@@ -121,78 +115,43 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         """
         return super().predict_proba(X, labels=labels)
 
-    def _fit_labels(self, y, n_clips, **known) -> Targets:
-        """Start anew with the labels of y."""
-        self._multilabel = is_indicator(y)
-        if self._multilabel:
-            self._indicator_dtype = indicator_dtype(y)
-        targets = self._encode(y, n_clips, **known)
-        refuse_nothing_to_learn(targets, None if self._multilabel else targets.classes)
-        return self._keep(targets)
+    def _names_of_columns(self, y, going_on):
+        return self.labels_of_fit_ if going_on and not hasattr(y, "columns") else None
 
-    def _extend_labels(self, y, n_clips, classes=None) -> Targets:
-        """Go on with the labels of the first call."""
-        if not hasattr(self, "n_iter_"):
-            return self._fit_labels(y, n_clips, classes=classes)
-        if self._multilabel != is_indicator(y):
-            raise ValueError(
-                "y is of another kind than in the first call; pass an indicator or one label a clip again."
-            )
-        targets = self._encode(y, n_clips, seen=self.seen_classes_, classes=self._labels_of_fit)
-        named = targets.classes.tolist() + ([] if classes is None else label_array(classes, "classes").tolist())
-        new = sorted(set(named).difference(self._labels_of_fit.tolist()), key=str)
+    def _meet_labels(self, targets, *, going_on, partial):
+        """Refuse labels that the first call did not name."""
+        if not going_on:
+            refuse_nothing_to_learn(targets, targets.classes if targets.indicator_dtype is None else None)
+            return
+        new = sorted(set(targets.classes.tolist()).difference(self.labels_of_fit_.tolist()), key=str)
         if new:
             raise ValueError(
                 f"Labels {new[:5]} were not in the first call, and a tagger cannot add labels; name all in the first "
                 "partial_fit: as columns of y or, where clips have one label, as classes."
             )
-        return self._keep(targets)
 
-    def _encode(self, y, n_clips, *, seen=None, classes=None) -> Targets:
-        """Encode y as an indicator (n, C) of all labels, whether they have a clip or not."""
-        if self._multilabel:
-            names = None if seen is None or hasattr(y, "columns") else self._labels_of_fit
-            targets = encode_indicators(y, n_clips, labels=names, seen=seen, classes=classes)
-        else:
-            targets = encode_targets(y, n_clips, seen=seen, classes=classes)
-        codes = targets.indicator()
-        if len(targets.seen) < len(targets.classes):
-            every = np.zeros((n_clips, len(targets.classes)), dtype=np.uint8)
-            every[:, np.isin(targets.classes, targets.seen)] = codes
-            codes = every
-        return Targets(targets.classes, targets.seen, codes)
-
-    def _keep(self, targets):
-        self._set_classes(targets.classes)
-        self.seen_classes_ = targets.seen
-        return targets
-
-    def _train(self, segments, targets, *, epochs, going_on, partial=False):
-        self._check_thresholds()
-        if going_on:
+    def _train(self, segments, targets, course):
+        codes = targets.indicator_of_classes()
+        if course.going_on:
             build = {"start": self.module_.state_dict(), "log_odds": np.zeros(len(self.classes_))}
         else:
             shift, scale = segments.moments() if self.standardize else (None, None)
-            chances = balancing_chances(targets.codes) if self.balanced else None
-            build = {"shift": shift, "scale": scale, "log_odds": log_odds_of_labels(targets.codes, chances)}
-        self._train_module(segments, targets.codes, build, epochs=epochs, going_on=going_on, partial=partial)
+            chances = balancing_chances(codes) if self.balanced else None
+            build = {"shift": shift, "scale": scale, "log_odds": log_odds_of_labels(codes, chances)}
+        self._train_module(segments, codes, build, course)
 
-    def _train_pass(self, segments, targets, *, going_on):
-        self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
+    def _train_module(self, segments, codes, build, course):
+        self._train_stream(self._build(segments.values.shape[-1], **build), segments, codes, course)
 
-    def _train_module(self, segments, codes, build, *, epochs, going_on, partial):
-        module, arguments = self._build(segments.values.shape[-1], **build)
-        training = {"epochs": epochs, "going_on": going_on, "partial": partial}
-        self._train_stream(module, arguments, segments, codes, **training)
-
-    def _train_stream(self, module, arguments, segments, codes, **training):
+    def _train_stream(self, stream, segments, codes, course):
         from ..nets import TaggingLoss, validation_map
 
+        module, arguments = stream
         inputs = (segments.three_d(), segments.mask())
         build = {f"module__{name}": value for name, value in arguments.items()}
         build |= {name: getattr(self, name) for name in ("balanced", "mixup", "averaged_epochs", "one_cycle")}
         build["validation_score"] = validation_map
-        self._train_net(module, TaggingLoss, inputs, codes, build=build, **training)
+        self._train_net(module, TaggingLoss, inputs, codes, course, build=build)
 
     def _build(self, n_features, *, log_odds, shift=None, scale=None, start=None) -> tuple[Callable, dict[str, Any]]:
         """Class of the module, and its arguments."""
@@ -203,7 +162,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         columns, candidates = self._columns(labels)
         scores = self._probabilities_of(check_segments(self, X))
         refuse_overflow(scores)
-        if candidates is not self._labels_of_fit:
+        if candidates is not self.labels_of_fit_:
             scores = scores[:, columns]
         if not self._multilabel:
             scores = np.maximum(scores, np.finfo(scores.dtype).tiny)
@@ -213,7 +172,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
     def _columns(self, labels):
         """Positions among the labels of fit of the candidates, and the candidates."""
         candidates = self._candidates(labels)
-        position = {label: column for column, label in enumerate(self._labels_of_fit.tolist())}
+        position = {label: column for column, label in enumerate(self.labels_of_fit_.tolist())}
         unknown = [label for label in candidates.tolist() if label not in position]
         if unknown:
             raise ValueError(
@@ -224,7 +183,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
 
     def _probabilities_of(self, segments: Segments) -> np.ndarray:
         """Probabilities (n, C) of the labels of fit."""
-        return expit(self._apply(self.module_.forward, segments, shape=(len(self._labels_of_fit),)))
+        return expit(self._apply(self.module_.forward, segments, shape=(len(self.labels_of_fit_),)))
 
     def _apply(self, method, segments, **settings):
         from ..nets import apply_in_batches

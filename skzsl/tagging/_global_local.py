@@ -225,15 +225,10 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         """
         check_is_fitted(self)
         segments, module = check_segments(self, X), self.module_
-        n_windows = min(module.n_windows, len(self._labels_of_fit))
+        n_windows = min(module.n_windows, len(self.labels_of_fit_))
         columns, starts = self._apply(module.windows, segments, shape=(2, n_windows)).astype(int).swapaxes(0, 1)
         ends = np.minimum(starts + module.window, segments.mask().sum(axis=1, keepdims=True))
-        return self._labels_of_fit[columns], np.stack([starts, ends], axis=2)
-
-    @property
-    def _net_parameters(self):
-        own = ("global_net", "n_windows", "window", "suppress", "training", "n_conv_layers")
-        return (*super()._net_parameters, *own)
+        return self.labels_of_fit_[columns], np.stack([starts, ends], axis=2)
 
     @property
     def _post_fit(self):
@@ -260,26 +255,25 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         given._validate_params()
         given._check_settings()
 
-    def _train_module(self, segments, codes, build, *, epochs, going_on, partial):
-        start_global = self.training == "frozen_global" and not going_on
-        if start_global and partial:
+    def _train_module(self, segments, codes, build, course):
+        start_global = self.training == "frozen_global" and not course.going_on
+        if start_global and course.partial:
             raise ValueError('training="frozen_global" needs fit to train the global stream; pass training="joint".')
-        if going_on and isinstance(self.global_net, FrozenEstimator):
+        if course.going_on and isinstance(self.global_net, FrozenEstimator):
             net, n_features = self.global_net.estimator, segments.values.shape[-1]
             net._check_serves(self.classes_, n_features, served=self.module_.global_stream)
         earlier: list[dict] = []
         if start_global:
-            earlier, build["global_start"] = self._train_global(segments, codes, build, epochs)
-        super()._train_module(segments, codes, build, epochs=epochs, going_on=going_on, partial=partial)
+            earlier, build["global_start"] = self._train_global(segments, codes, build, course)
+        super()._train_module(segments, codes, build, course)
         if start_global:
             own, self.history_ = self.history_, earlier
             self._record(own, going_on=True)
 
-    def _train_global(self, segments, codes, build, epochs):
+    def _train_global(self, segments, codes, build, course):
         """Train the global stream alone; its history and its state."""
         if self.global_net is None:
-            module, arguments = self._conv_stream(segments.values.shape[-1], **build)
-            self._train_stream(module, arguments, segments, codes, epochs=epochs, going_on=False, partial=False)
+            self._train_stream(self._conv_stream(segments.values.shape[-1], **build), segments, codes, course)
             return self.history_, self.module_.state_dict()
         if not isinstance(self.global_net, FrozenEstimator):
             net = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
@@ -311,10 +305,11 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         return ConvStream, {"n_features": n_features, **own, **build}
 
     def _probabilities_of(self, segments):
-        if self.stream not in {"fused", "global", "local"}:
+        if self.stream not in ("fused", "global", "local"):
             raise ValueError(f"stream={self.stream!r}; pass 'fused', 'global' or 'local'.")
-        module, n_labels = self.module_, len(self._labels_of_fit)
+        module, n_labels = self.module_, len(self.labels_of_fit_)
+        if self.stream == "fused":
+            return self._apply(module.fused, segments, shape=(n_labels,))
         if self.stream == "global":
             return expit(self._apply(module.global_stream.forward, segments, shape=(n_labels,)))
-        streams = expit(self._apply(module.forward, segments, shape=(2, n_labels)))
-        return streams[:, 1] if self.stream == "local" else 0.5 * (streams.max(axis=1) + streams.mean(axis=1))
+        return expit(self._apply(module.forward, segments, shape=(2, n_labels))[:, 1])

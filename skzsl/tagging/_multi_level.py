@@ -208,12 +208,8 @@ class MultiLevelAttentionClassifier(TaggingNet):
         level = int(level)
         columns, _ = self._columns(labels)
         segments = check_segments(self, X)
-        shape = (len(self._labels_of_fit), segments.three_d().shape[1])
+        shape = (len(self.labels_of_fit_), segments.three_d().shape[1])
         return self._apply(self.module_.attention, segments, shape=shape, level=level)[:, columns]
-
-    @property
-    def _net_parameters(self):
-        return (*super()._net_parameters, "architecture", "attention_activation", "batch_norm")
 
     def _check_settings(self):
         super()._check_settings()

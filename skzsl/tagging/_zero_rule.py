@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._classifier import EmbeddingClassifier
 from .._compat import fit_context
-from .._indicators import check_indicators, is_indicator
-from .._labels import encode_targets
+from .._fitting import all_or_nothing
 from .._segments import check_segments
+from ..base import EmbeddingClassifier
 
 
 class ZeroRuleClassifier(EmbeddingClassifier):
@@ -66,27 +65,18 @@ class ZeroRuleClassifier(EmbeddingClassifier):
         Raises
         ------
         ValueError
-            For bad X or y.
+            For bad X or y. A fitted model stays as it was.
         """
-        n_clips = len(check_segments(self, X, reset=True))
-        self._multilabel = is_indicator(y)
-        if self._multilabel:
-            indicators = check_indicators(y)
-            if len(indicators.values) != n_clips:
-                raise ValueError(f"y has {len(indicators.values)} rows, X {n_clips} clips; pass one row a clip.")
-            self._indicator_dtype = indicators.values.dtype
-            classes, self.frequencies_ = indicators.labels, indicators.values.mean(axis=0)
-        else:
-            targets = encode_targets(y, n_clips)
-            classes, self.frequencies_ = targets.classes, np.bincount(targets.codes) / n_clips
-        self._set_classes(classes)
-        self.seen_classes_ = classes[self.frequencies_ > 0]
+        with all_or_nothing(self):
+            segments = check_segments(self, X, reset=True)
+            targets = self._take_labels(y, len(segments))
+            self.frequencies_ = targets.indicator_of_classes().mean(axis=0)
         return self
 
     def _scores(self, X, labels):
         check_is_fitted(self)
         candidates = self._candidates(labels)
-        frequency = dict(zip(self._labels_of_fit.tolist(), self.frequencies_, strict=True))
+        frequency = dict(zip(self.labels_of_fit_.tolist(), self.frequencies_, strict=True))
         row = np.array([frequency.get(label, 0.0) for label in candidates.tolist()])
         return np.tile(row, (len(check_segments(self, X)), 1)), candidates
 

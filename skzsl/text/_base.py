@@ -124,7 +124,10 @@ def check_vectors(vectors, texts) -> np.ndarray:
     ValueError
         If they are not one row of numbers for each text.
     """
-    vectors = dense(vectors)
+    try:
+        vectors = dense(vectors)
+    except ValueError as error:
+        raise ValueError(f"text_encoder gave no array for {len(texts)} texts: {error}") from error
     if vectors.ndim != 2 or len(vectors) != len(texts) or vectors.dtype.kind not in "fiu" or not vectors.size:
         raise ValueError(
             f"text_encoder turned {len(texts)} texts into shape {vectors.shape} of {vectors.dtype}; it must return "

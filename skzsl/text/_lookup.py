@@ -57,7 +57,10 @@ class LookupEncoder(TextEncoder):
             row = self.table[text] if isinstance(self.table, Mapping) else self.table.loc[text]
         except KeyError:
             raise UnknownWordError(f"Text {text!r} is not in the lookup table; add it or change the label.") from None
-        row = np.asarray(row, dtype=np.float64)
+        try:
+            row = np.asarray(row, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"The table has no vector of numbers for text {text!r}: {error}.") from error
         if row.ndim != 1:
             raise ValueError(f"The table has {row.shape} numbers for text {text!r}; give each text one vector, once.")
         return row

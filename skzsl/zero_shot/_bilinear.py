@@ -6,7 +6,7 @@ import numpy as np
 
 from .._compat import StrOptions
 from .._training import EpochTraining
-from ..base import ZeroShotClassifier, bilinear_scores, check_one_space, check_text_side
+from ._base import ZeroShotClassifier, bilinear_scores, check_one_space, check_text_side
 
 
 class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
@@ -168,31 +168,31 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
             if self.solver == "online" and getattr(self, name):
                 raise ValueError(f"{name}={getattr(self, name)!r} has no effect on solver='online'; use 'minibatch'.")
 
-    def _train(self, segments, targets, *, epochs, going_on):
+    def _train(self, segments, targets, course):
         clips, vectors = segments.mean(), self._label_vectors(targets.seen)
-        start = self.coef_ if going_on else None
-        if self.init == "identity" and not going_on:
+        start = self.coef_ if course.going_on else None
+        if self.init == "identity" and not course.going_on:
             check_one_space(clips.shape[1], vectors.shape[1])
             start = np.eye(clips.shape[1])
         if self.solver == "minibatch":
-            self.coef_ = self._train_minibatch(clips, targets.codes, vectors, epochs, start, going_on)
+            self.coef_ = self._train_minibatch(clips, targets.codes, vectors, start, course)
             return
         from ..solvers import online_ranking
 
         self._net = None
-        self._record([{}] * epochs, going_on)
+        self._record([{}] * course.epochs, course.going_on)
         self.coef_ = online_ranking(
             clips,
             targets.codes,
             vectors,
             lr=self.lr,
-            max_epochs=epochs,
+            max_epochs=course.epochs,
             shuffle=self.shuffle,
             random_state=self.random_state,
             coef=start,
         )
 
-    def _train_minibatch(self, clips, codes, vectors, epochs, start, going_on):
+    def _train_minibatch(self, clips, codes, vectors, start, course):
         from ..nets import BilinearModule, WeightedRankingLoss
 
         self._train_net(
@@ -200,14 +200,13 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
             WeightedRankingLoss,
             (clips,),
             codes,
-            fixed_inputs=(vectors,),
+            course,
             build={
                 "module__n_features": clips.shape[1],
                 "module__n_dims": vectors.shape[1],
                 "module__start": start,
             },
-            epochs=epochs,
-            going_on=going_on,
+            fixed_inputs=(vectors,),
         )
         return self.module_.weight.detach().cpu().numpy().copy()
 

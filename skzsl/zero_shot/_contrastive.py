@@ -8,7 +8,7 @@ import numpy as np
 
 from .._compat import Interval, StrOptions
 from .._training import EpochTraining
-from ..base import MultilabelZeroShotClassifier, check_one_space, check_text_side
+from ._base import MultilabelZeroShotClassifier, check_one_space, check_text_side
 
 
 class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
@@ -48,9 +48,6 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         For several labels a clip: a label is predicted where its score is above. One number, one for each label of fit,
         or a dict from label to number, whose key None stands for all labels it does not name. Acts after training; see
         :class:`skzsl.model_selection.ThresholdTuner`.
-    mixup : float, default=0.0
-        Strength with which clips are mixed in pairs with their labels, both parameters of a beta distribution; 0 for
-        not.
     lr : float, default=0.001
         Learning rate.
     one_cycle : bool, default=True
@@ -147,7 +144,6 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "logit_scale": [StrOptions({"learned"}), Interval(Real, 0, None, closed="neither")],
         "standardize": ["boolean"],
-        "mixup": [Interval(Real, 0, None, closed="left")],
         "one_cycle": ["boolean"],
     }
 
@@ -163,7 +159,6 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         logit_scale="learned",
         standardize=True,
         threshold=0.0,
-        mixup=0.0,
         lr=0.001,
         one_cycle=True,
         max_epochs=20,
@@ -192,7 +187,6 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         self.logit_scale = logit_scale
         self.standardize = standardize
         self.threshold = threshold
-        self.mixup = mixup
         self.lr = lr
         self.one_cycle = one_cycle
         self.max_epochs = max_epochs
@@ -212,11 +206,6 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    @property
-    def _net_parameters(self):
-        own = ("head", "token_grid", "hidden_size", "dropout", "logit_scale", "mixup", "one_cycle")
-        return (*super()._net_parameters, *own)
-
     def _check_settings(self):
         if self.batch_size < 2:
             raise ValueError(f"batch_size={self.batch_size}; a clip alone has nothing to be told from: pass 2 or more.")
@@ -235,23 +224,23 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         if len(grid) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in grid):
             raise ValueError(f"token_grid={grid!r}; pass the height and the width of the map, such as (8, 8).")
 
-    def _train(self, segments, targets, *, epochs, going_on, partial=False):
+    def _train(self, segments, targets, course):
         from ..nets import ContrastiveModule, SymmetricCrossEntropy
 
-        self._check_thresholds()
+        if course.partial:
+            _refuse_one_label(targets)
         grid = None if self.token_grid is None else tuple(map(int, self.token_grid))
         inputs, vectors = _tokens(segments, grid), self._label_vectors(targets.seen)
         if self.init == "identity":
             check_one_space(segments.values.shape[-1], vectors.shape[1])
-        shift, scale = segments.moments() if self.standardize and not going_on else (None, None)
+        shift, scale = segments.moments() if self.standardize and not course.going_on else (None, None)
         self._train_net(
             ContrastiveModule,
             SymmetricCrossEntropy,
             inputs,
             targets.indicator(),
-            fixed_inputs=(vectors,),
+            course,
             build={
-                "mixup": self.mixup,
                 "one_cycle": self.one_cycle,
                 "module__n_features": segments.values.shape[-1],
                 "module__n_dims": vectors.shape[1],
@@ -263,28 +252,27 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
                 "module__logit_scale": None if self.logit_scale == "learned" else float(self.logit_scale),
                 "module__shift": shift,
                 "module__scale": scale,
-                "module__start": self.module_.state_dict() if going_on else None,
+                "module__start": self.module_.state_dict() if course.going_on else None,
             },
-            epochs=epochs,
-            going_on=going_on,
-            partial=partial,
+            fixed_inputs=(vectors,),
         )
-
-    def _train_pass(self, segments, targets, *, going_on):
-        codes = targets.codes
-        present = np.unique(codes) if codes.ndim == 1 else np.flatnonzero(codes.any(axis=0))
-        if len(present) == 1 and (codes.ndim == 1 or codes[:, present].all()):
-            raise ValueError(
-                f"All clips of this call have the label {targets.seen[present[0]].item()!r}, and there is nothing to "
-                "tell it from; mix in clips of other labels, old ones too."
-            )
-        self._train(segments, targets, epochs=1, going_on=going_on, partial=True)
 
     def _score_labels(self, segments, vectors):
         from ..nets import apply_in_batches
 
         inputs = _tokens(segments, self.module_.head.grid)
         return apply_in_batches(self.module_.forward, inputs, vectors, shape=(len(vectors),))
+
+
+def _refuse_one_label(targets):
+    """Refuse clips that all have the same label, which cannot be told from another."""
+    codes = targets.codes
+    present = np.unique(codes) if codes.ndim == 1 else np.flatnonzero(codes.any(axis=0))
+    if len(present) == 1 and (codes.ndim == 1 or codes[:, present].all()):
+        raise ValueError(
+            f"All clips of this call have the label {targets.seen[present[0]].item()!r}, and there is nothing to tell "
+            "it from; mix in clips of other labels, old ones too."
+        )
 
 
 def _tokens(segments, grid):

@@ -14,7 +14,7 @@ from sklearn.utils import check_scalar
 
 from .._compat import HasMethods, Interval, fit_context
 from .._fitting import all_or_nothing, fit_remembered
-from .._labels import warn_of_numbers
+from .._labels import warn_of_texts
 from .._segments import check_segments, row_chunks
 from ..text._base import check_texts
 from ..text._label_vectors import LabelVectors
@@ -162,7 +162,7 @@ class ZeroShotConvex(CosineClassifier):
                 "X, or pass classifier=None."
             )
         if self.memory is not None:
-            return fit_remembered(self, X, y, self._post_fit)
+            return fit_remembered(self, X, y)
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=True)
             if self.source_labels is None:
@@ -172,8 +172,7 @@ class ZeroShotConvex(CosineClassifier):
         return self
 
     def _fit_classifier(self, segments, y):
-        targets = self._fit_labels(y, len(segments))
-        self._check_thresholds()
+        targets = self._take_labels(y, len(segments))
         self.source_vectors_ = self._label_vectors(targets.seen)
         classifier = _default_classifier(self._multilabel) if self.classifier is None else clone(self.classifier)
         clips = segments.mean()
@@ -205,7 +204,7 @@ class ZeroShotConvex(CosineClassifier):
         if self.source_labels is None:
             super()._start_text(labels)
         else:
-            warn_of_numbers(labels, self._text_of)
+            warn_of_texts(labels, self._text_of)
 
     def _clip_vectors(self, segments):
         check_scalar(self.n_top, "n_top", Integral, min_val=1)

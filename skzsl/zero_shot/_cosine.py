@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._segments import row_chunks
-from ..base import MultilabelZeroShotClassifier
+from ._base import MultilabelZeroShotClassifier
 
 
 class CosineClassifier(MultilabelZeroShotClassifier):
@@ -19,12 +19,9 @@ class CosineClassifier(MultilabelZeroShotClassifier):
     def _record_labels(self, y, n_clips):
         """Labels of y, or none of its own where there is no y."""
         if y is not None:
-            targets = self._fit_labels(y, n_clips)
-            self._check_thresholds()
-            return targets
-        self._multilabel = False
-        self._set_classes(np.array([], dtype=str))
-        self.seen_classes_ = self.classes_
+            return self._take_labels(y, n_clips)
+        none = np.array([], dtype=str)
+        self._keep_labels(none, none, None)
         return None
 
     def _candidates(self, labels):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .._compat import fit_context
 from .._fitting import all_or_nothing
 from .._segments import check_segments
-from ..base import check_one_space, check_text_side
 from ..text._label_vectors import LabelVectors
+from ._base import check_one_space, check_text_side
 from ._cosine import CosineClassifier
 
 

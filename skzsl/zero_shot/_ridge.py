@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from .._compat import Interval, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._segments import Segments, check_segments
-from ..base import MultilabelZeroShotClassifier, bilinear_scores
+from ._base import MultilabelZeroShotClassifier, bilinear_scores
 
 
 class RidgeMap(MultilabelZeroShotClassifier):
@@ -20,11 +20,6 @@ class RidgeMap(MultilabelZeroShotClassifier):
 
     coef_: np.ndarray
     n_samples_seen_: int
-
-    def _keep(self, targets):
-        super()._keep(targets)
-        self._check_thresholds()
-        return targets
 
     def _check_clips(self, X, *, reset) -> Segments:
         """Check X but for NaN and infinity in plain arrays, which :meth:`_sum_up` meets without another pass."""
@@ -195,10 +190,10 @@ class ZeroShotRidge(RidgeMap):
             it was.
         """
         if self.memory is not None:
-            return fit_remembered(self, X, y, self._post_fit)
+            return fit_remembered(self, X, y)
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=True)
-            targets = self._fit_labels(y, len(segments))
+            targets = self._take_labels(y, len(segments))
             self._sums = self._sum_up(X, segments, targets, alpha_audio=self.alpha_audio)
             self._solve(self._sums, self.alpha_audio, self.alpha_text)
         return self
@@ -228,11 +223,12 @@ class ZeroShotRidge(RidgeMap):
         ValueError
             As for ``fit``, and for a y of the other kind. The model stays as it was.
         """
+        self._validate_params()  # scikit-learn skips it once the model is fitted
         going_on = hasattr(self, "coef_")
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=not going_on)
             before = self.seen_classes_ if going_on else None
-            targets = self._extend_labels(y, len(segments), classes)
+            targets = self._take_labels(y, len(segments), going_on=going_on, partial=True, classes=classes)
             sums = self._sum_up(X, segments, targets)
             if going_on:
                 sums = self._sums.of_labels(positions(targets.seen, before)) + sums

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -168,10 +168,10 @@ class ZeroShotRidgeCV(RidgeMap):
         pairs = list(itertools.product(_check(self, "alphas_audio"), _check(self, "alphas_text")))
         scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
         if self.memory is not None:
-            return fit_remembered(self, X, y, self._post_fit, groups=groups)
+            return fit_remembered(self, X, y, groups=groups)
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=True)
-            targets = self._fit_labels(y, len(segments))
+            targets = self._take_labels(y, len(segments))
             X, y, groups = indexable(X, y, groups)
             folds = list(self._folds(X, y, groups, targets, unseen=scorer is None))
             all_sums = sums_of_sets(
@@ -194,9 +194,12 @@ class ZeroShotRidgeCV(RidgeMap):
         shared = {name: own[name] for name in ZeroShotRidge().get_params() if name in own and name != "memory"}
         clips = np.arange(len(targets.codes))
         for number, rows in enumerate(self._splitter(y, targets).split(X, y, groups)):
-            train, test = (clips[part] for part in rows)  # arrays, lists or masks
+            try:
+                train, test = (clips[part] for part in rows)  # arrays, lists or masks
+            except (IndexError, TypeError) as error:
+                raise ValueError(f"Fold {number} of cv names clips that X does not have: {error}.") from error
             model = ZeroShotRidge(**shared)
-            model._fit_labels(safe_indexing(y, train), len(train))
+            model._take_labels(safe_indexing(y, train), len(train))
             labels = _held_out(targets, test, model.seen_classes_)
             if unseen and not len(labels):
                 raise ValueError(
@@ -228,7 +231,10 @@ class ZeroShotRidgeCV(RidgeMap):
         for alpha_audio, alpha_text in pairs:
             fold.model.set_params(alpha_audio=alpha_audio, alpha_text=alpha_text)
             fold.model.coef_ = path.coef(alpha_audio, alpha_text)
-            scores.append(scorer(fold.model, X, y))
+            score = scorer(fold.model, X, y)
+            if not isinstance(score, Real):
+                raise ValueError(f"scoring gave {score!r}; pass a function that gives a number.")
+            scores.append(score)
         return scores
 
     def _choose(self, pairs, scores):

@@ -7,19 +7,21 @@ from numbers import Integral, Real
 
 import joblib
 import numpy as np
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .._classifier import EmbeddingClassifier, penalize_seen
 from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
-from .._views import ModelInside, final_estimator, innermost, unwrap
-from ..base import ZeroShotClassifier
+from .._fitting import all_or_nothing
+from .._meta import MetaClassifier
+from .._views import final_estimator, innermost, unwrap
+from ..base import SEEN_PENALTY, THRESHOLD
+from ._base import ZeroShotClassifier, penalize_seen
 
 _SETTINGS = (str, Real, Mapping, type(None))
 
 
-class ScoreNormalizer(ModelInside, MetaEstimatorMixin, EmbeddingClassifier):
+class ScoreNormalizer(MetaClassifier):
     """Normalise the scores of a zero-shot model: z-norm, t-norm or both.
 
     Some labels score high on every clip, and some clips score high on every label. Training evens that out for the
@@ -74,12 +76,12 @@ class ScoreNormalizer(ModelInside, MetaEstimatorMixin, EmbeddingClassifier):
     """
 
     _parameter_constraints: dict = {
-        **EmbeddingClassifier._parameter_constraints,
+        **MetaClassifier._parameter_constraints,
         "estimator": [HasMethods(["fit", "predict"])],
         "norm": [StrOptions({"z", "t", "zt"})],
         "n_cohort": [Interval(Integral, 2, None, closed="left")],
-        "threshold": [Real, dict, "array-like"],
-        "seen_penalty": [Real],
+        "threshold": THRESHOLD,
+        "seen_penalty": SEEN_PENALTY,
     }
 
     def __init__(self, estimator, *, norm="zt", n_cohort=2000, threshold=2.0, temperature=1.0, seen_penalty=0.0):
@@ -114,19 +116,18 @@ class ScoreNormalizer(ModelInside, MetaEstimatorMixin, EmbeddingClassifier):
         """
         _check_inside(innermost(self.estimator))
         fitted = clone(self.estimator).fit(X, y)
-        model = final_estimator(fitted)
-        self.estimator_ = fitted
         rows = np.arange(0, num_samples(X), -(-num_samples(X) // self.n_cohort))
-        self.cohort_ = safe_indexing(X if hasattr(X, "__getitem__") else np.asarray(X), rows)
-        self._set_classes(model.classes_)
-        self._multilabel = model._multilabel
-        if self._multilabel:
-            self._indicator_dtype = model._indicator_dtype
-        self._moments: dict = {}  # of labels, for each state of the model inside
+        with all_or_nothing(self):
+            self._keep_model(fitted)
+            self._check_thresholds()
+            self.cohort_ = safe_indexing(X if hasattr(X, "__getitem__") else np.asarray(X), rows)
+            self._moments: dict = {}  # of labels, for each state of the model inside
         return self
 
     def _scores(self, X, labels):
         check_is_fitted(self)
+        if self.norm not in ("z", "t", "zt"):
+            raise ValueError(f"norm={self.norm!r}; pass 'z', 't' or 'zt'.")
         candidates = self._candidates(labels)
         cohort = list(dict.fromkeys([*candidates.tolist(), *self.seen_classes_.tolist()]))
         wanted = candidates.tolist() if self.norm == "z" else cohort

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from .._training import EpochTraining
-from ..base import MultilabelZeroShotClassifier
+from ._base import MultilabelZeroShotClassifier
 
 
 class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
@@ -228,39 +228,33 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         return self._apply(self.module_.attention, segments, vectors, shape=(len(vectors), n_segments))
 
     @property
-    def _net_parameters(self):
-        trained = ("alpha", "clip_score") if self.train_on == "fused" else ()
-        own = ("train_on", "margin", "audio_sizes", "text_sizes", "dropout", *trained)
-        return (*super()._net_parameters, *own)
-
-    @property
     def _post_fit(self):
         acting = ("alpha", "clip_score") if self.train_on == "attention" else ()
         return (*super()._post_fit, *acting)
 
     def _check_settings(self):
         for name in ("audio_sizes", "text_sizes"):
-            sizes = list(getattr(self, name))
-            if not sizes or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
-                raise ValueError(f"{name}={getattr(self, name)!r}; pass at least one width above 0, such as (128,).")
+            sizes = getattr(self, name)
+            listed = isinstance(sizes, list | tuple | np.ndarray) and len(sizes)
+            if not listed or not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+                raise ValueError(f"{name}={sizes!r}; pass a list of at least one width above 0, such as (128,).")
         if self.audio_sizes[-1] != self.text_sizes[-1]:
             raise ValueError(
                 f"audio_sizes={self.audio_sizes!r} and text_sizes={self.text_sizes!r} end in different widths; the "
                 "projections need one space: make the last ones equal."
             )
 
-    def _train(self, segments, targets, *, epochs, going_on):
+    def _train(self, segments, targets, course):
         from ..nets import MultilabelRankingLoss, TemporalAttentionModule
 
-        self._check_thresholds()
         vectors = self._label_vectors(targets.seen)
-        shift, scale = segments.moments() if self.standardize and not going_on else (None, None)
+        shift, scale = segments.moments() if self.standardize and not course.going_on else (None, None)
         self._train_net(
             TemporalAttentionModule,
             MultilabelRankingLoss,
             (segments.three_d(), segments.mask()),
             targets.indicator(),
-            fixed_inputs=(vectors,),
+            course,
             build={
                 "criterion__margin": self.margin,
                 "module__n_features": segments.values.shape[-1],
@@ -272,15 +266,16 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
                 "module__project_mean": self._project_mean,
                 "module__shift": shift,
                 "module__scale": scale,
-                "module__start": self.module_.state_dict() if going_on else None,
+                "module__start": self.module_.state_dict() if course.going_on else None,
             },
-            epochs=epochs,
-            going_on=going_on,
+            fixed_inputs=(vectors,),
         )
 
     def _score_labels(self, segments, vectors):
         if not isinstance(self.alpha, Real) or not 0 <= float(self.alpha) <= 1:
             raise ValueError(f"alpha={self.alpha!r}; pass a share of attention from 0 to 1.")
+        if self.clip_score not in ("project_then_mean", "mean_then_project"):
+            raise ValueError(f"clip_score={self.clip_score!r}; pass 'project_then_mean' or 'mean_then_project'.")
         settings = {"alpha": self.alpha, "project_mean": self._project_mean}
         return self._apply(self.module_.forward, segments, vectors, shape=(len(vectors),), **settings)
 

@@ -1,6 +1,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+from agreement import assert_agree
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -68,4 +69,4 @@ def test_normalisers_are_looked_into(fitted):
     np.testing.assert_array_equal(display.weights, direct.weights)
     view = AttentionDisplay.from_estimator(normalizer.with_labels(["wind", "hail"]), X[0])
     assert view.labels == ["hail", "wind"]
-    np.testing.assert_allclose(view.weights[1], direct.weights[0], rtol=1e-5)
+    assert_agree(view.weights[1], direct.weights[0])

@@ -2,6 +2,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from agreement import assert_agree
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -174,7 +175,7 @@ def test_sources_are_compared_by_the_vectors_that_are_mixed(rng):
     table = nearest_labels(model, ["rain drop"], n_nearest=2).set_index("seen label")["similarity"]
     vectors = HashingEncoder(32).fit_transform(["rain drop", "dog bark", "rain"]).astype(float)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    np.testing.assert_allclose(table[["dog bark", "rain"]], vectors[1:] @ vectors[0], rtol=1e-6)
+    assert_agree(table[["dog bark", "rain"]], vectors[1:] @ vectors[0])
 
 
 def test_confusions_keep_the_type_of_labels(clips):

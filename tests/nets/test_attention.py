@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from agreement import assert_agree
 
 from skzsl.nets import TemporalAttentionModule
 from skzsl.nets.attention import _ABSENT, _Attend
@@ -214,6 +215,6 @@ def test_standardising_inside_is_standardising_before(ragged, rng):
 def test_a_start_is_taken_whole_and_refused_if_its_layers_differ(ragged):
     module = make_module(shift=np.ones(D))
     again = TemporalAttentionModule(D, K, (6, 3), (7, 3), start=module.state_dict()).double()
-    torch.testing.assert_close(again(*ragged), module(*ragged), rtol=1e-4, atol=1e-5)
+    assert_agree(again(*ragged).detach(), module(*ragged).detach())  # as far as float32 keeps the start
     with pytest.raises(ValueError, match="layers of other sizes; start anew with fit"):
         TemporalAttentionModule(D, K, (8, 3), (7, 3), start=module.state_dict())

@@ -83,6 +83,7 @@ def test_lookup_takes_tables_indexed_by_text():
         ({"rain": [[1.0]], "dog": [[1.0]]}, ValueError, "one vector, once"),
         (np.ones((2, 3)), ValueError, "type ndarray; pass a dict"),
         ({"rain": [1.0], "dog": [np.nan]}, ValueError, "vector of 'dog' holds NaN"),
+        ({"rain": "loud"}, ValueError, "no vector of numbers for text 'rain'"),
     ],
 )
 def test_bad_tables_are_named(table, error, message):

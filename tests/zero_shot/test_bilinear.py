@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from agreement import assert_agree
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -51,7 +52,7 @@ def test_columns_follow_the_callers_labels(held_out, solver):
     model = make_model(solver).fit(X, y)
     scores = model.decision_function(X_new, labels=["fast hum", "slow beep"])
     assert scores.shape == (len(X_new), 2)
-    np.testing.assert_array_equal(model.decision_function(X_new, labels=["slow beep", "fast hum"]), scores[:, ::-1])
+    assert_agree(model.decision_function(X_new, labels=["slow beep", "fast hum"]), scores[:, ::-1])
     probabilities = model.predict_proba(X_new, labels=["fast hum", "slow beep"])
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     predicted = model.predict(X_new, labels=["fast hum", "slow beep"])
@@ -116,7 +117,7 @@ def test_segments_act_through_the_mean_of_the_present_ones(held_out, solver, rng
     model = make_model(solver).fit(segments, y)
     np.testing.assert_allclose(model.coef_, make_model(solver).fit((X + 1) / 2 + (X - 1) / 2, y).coef_, atol=1e-5)
     padded = np.concatenate([segments, np.zeros_like(segments)], axis=1)
-    np.testing.assert_allclose(model.decision_function(padded), model.decision_function(segments))
+    assert_agree(model.decision_function(padded), model.decision_function(segments))
     assert model.n_features_in_ == X.shape[1]
 
 

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from skzsl import ZeroShotContrastive, indicator_frame
 from skzsl.nets import ContrastiveModule
-from skzsl.nets.augmentation import mix
 from skzsl.nets.schedule import one_cycle
 from skzsl.text import HashingEncoder, Prompts
 
@@ -89,7 +88,7 @@ def test_training_equals_a_plain_torch_loop(named, head, scale, cycled):
     "changed",
     [
         *({"head": "mlp"}, {"head": "linear"}, {"token_grid": (2, 2)}, {"hidden_size": 9}, {"dropout": 0.5}),
-        *({"logit_scale": 3.0}, {"standardize": False}, {"mixup": 0.4}, {"one_cycle": False}, {"lr": 0.1}),
+        *({"logit_scale": 3.0}, {"standardize": False}, {"one_cycle": False}, {"lr": 0.1}),
         *({"max_epochs": 3}, {"batch_size": 7}, {"shuffle": False}, {"optimizer": "SGD"}, {"weight_decay": 5.0}),
         *({"random_state": 1}, {"validation_fraction": 0.3}),
     ],
@@ -166,28 +165,11 @@ def test_a_scale_of_one_keeps_the_loss_above_its_floor(word_sounds):
     assert losses[1.0] > np.log(1 + 11 * np.exp(-2)) > 0.5 > losses["learned"]
 
 
-def test_mixed_clips_train_on_mixed_labels(named, monkeypatch):
-    X, y = named
-    seen = []
-
-    def record(*args):
-        seen.append(mix(*args)[1])
-        return mix(*args)
-
-    monkeypatch.setattr("skzsl.nets.augmentation.mix", record)
-    model = make_model(mixup=0.4).fit(X, y)
-    targets = torch.cat(seen)
-    torch.testing.assert_close(targets.sum(dim=1), torch.ones(80))
-    assert ((targets > 0).sum(dim=1) == 2).float().mean() > 0.3
-    assert all(np.isfinite(epoch["train_loss"]) for epoch in model.history_)
-
-
 @pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("mixup", [0.0, 0.4])
-def test_batches_without_any_label_do_not_spoil_training(clips, head, mixup):
+def test_batches_without_any_label_do_not_spoil_training(clips, head):
     X, _ = clips
     rare = pd.DataFrame(np.eye(40, 4, dtype=np.uint8), columns=NAMES)
-    model = make_model(head=head, mixup=mixup, batch_size=4).fit(X, rare)
+    model = make_model(head=head, batch_size=4).fit(X, rare)
     assert np.isfinite(model.decision_function(X)).all()
     assert model.partial_fit(X, rare * 0).history_[-1]["train_loss"] == 0.0
 
@@ -230,7 +212,7 @@ def test_a_fit_is_a_cycle_of_the_rate_and_a_part_is_not(clips):
     assert rates.seen[6:] == [0.01] * 3
 
 
-@pytest.mark.parametrize("changed", [{"token_grid": (2, 2)}, {"one_cycle": False}, {"mixup": 0.4}], ids=str)
+@pytest.mark.parametrize("changed", [{"token_grid": (2, 2)}, {"one_cycle": False}, {"standardize": False}], ids=str)
 def test_going_on_takes_changed_settings(clips, changed):
     model, twin = (make_model(warm_start=True).fit(*clips) for _ in range(2))
     model.set_params(**changed).fit(*clips), twin.fit(*clips)
@@ -319,7 +301,7 @@ def test_trainings_are_looked_up(clips, tmp_path, monkeypatch):
     assert not calls
     np.testing.assert_array_equal(weights(again), weights(first))
     np.testing.assert_array_equal(again.set_params(seen_penalty=0.0).predict(X), plain.predict(X))
-    for changed in ({"logit_scale": 5.0}, {"token_grid": (2, 2)}, {"mixup": 0.1}):
+    for changed in ({"logit_scale": 5.0}, {"token_grid": (2, 2)}, {"dropout": 0.1}):
         make_model(memory=str(tmp_path), **changed).fit(X, y)
     assert len(calls) == 3
 

@@ -1,4 +1,4 @@
-"""Modules: they state their shapes and know no training."""
+"""The bilinear map."""
 
 from __future__ import annotations
 

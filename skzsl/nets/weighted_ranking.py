@@ -1,4 +1,4 @@
-"""Losses: functions of scores and targets."""
+"""The weighted ranking loss of clips with one label."""
 
 from __future__ import annotations
 

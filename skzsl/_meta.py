@@ -1,0 +1,33 @@
+"""Classifiers around a model that scores labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import MetaEstimatorMixin
+
+from ._views import final_estimator, with_labels
+from .base import EmbeddingClassifier
+
+
+class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
+    """Base of the classifiers that change what a fitted model inside makes of the clips.
+
+    A subclass calls :meth:`_keep_model` in ``fit``.
+    """
+
+    estimator_: Any
+
+    def _keep_model(self, fitted):
+        """Take a fitted estimator, Pipeline or search as the model inside, and its labels."""
+        model = final_estimator(fitted)
+        self.estimator_ = fitted
+        self._keep_labels(model.classes_, model.seen_classes_, model._indicator_dtype)
+
+    def _become_view(self):
+        self.estimator_ = with_labels(self.estimator_, self.classes_)  # unknown labels are refused now
+
+    @property
+    def n_features_in_(self):
+        """Features d of a segment."""
+        return self.estimator_.n_features_in_
