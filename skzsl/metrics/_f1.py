@@ -46,7 +46,7 @@ def multilabel_f1(y_true, y_pred, *, average="macro"):
     y_true, y_pred = check_scores(y_true, y_pred)
     if y_pred.dtype != bool and not ((y_pred == 0) | (y_pred == 1)).all():
         wrong = y_pred[(y_pred != 0) & (y_pred != 1)][0].item()
-        raise ValueError(f"y_pred holds {wrong!r}; pass 1 for predicted and 0 for not, not scores.")
+        raise ValueError(f"y_pred holds {wrong!r}; pass 1 where a label is predicted and 0 elsewhere, not scores.")
     y_pred = y_pred.astype(bool)
     hits, present = (y_true & y_pred).sum(axis=0), y_true.sum(axis=0)
     sizes = present + y_pred.sum(axis=0)
