@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Number
@@ -12,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d, gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 
-from .exceptions import LabelTextWarning
+from .exceptions import LabelTextWarning, warn
 
 _BLOCK = 1 << 14  # labels hashed at once
 _NUMBER = re.compile(r"[\s\d.,+-]*\d[\s\d.,+-]*")
@@ -152,26 +151,24 @@ def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:
     own = [label for label in labels.tolist() if texts is None or label not in texts]
     numbers = [label for label in own if not isinstance(label, str) or _NUMBER.fullmatch(label)]
     ids = [label for label in own if isinstance(label, str) and _ID.fullmatch(label)]
-    for found, what in ((numbers, "numbers"), (ids, "ids of a machine")):
+    for found, what in ((numbers, "numbers"), (ids, "machine ids")):
         if found:
-            _warn(
+            warn(
                 f"Labels such as {found[0]!r} are {what}, and a text encoder reads no meaning in them; pass "
-                f"label_texts={{{found[0]!r}: 'its text', ...}}."
+                f"label_texts={{{found[0]!r}: 'its text', ...}}.",
+                LabelTextWarning,
             )
     spelling: dict[str, str] = {}
     for label in own:
         if isinstance(label, str):
             first = spelling.setdefault(" ".join(label.split()).casefold(), label)
             if first != label:
-                _warn(
+                warn(
                     f"Labels {first!r} and {label!r} differ in case or blanks only, and to most text encoders they are "
-                    "one; pass one of them, or tell them apart in label_texts."
+                    "one; pass one of them, or tell them apart in label_texts.",
+                    LabelTextWarning,
                 )
                 return
-
-
-def _warn(message):
-    warnings.warn(message, LabelTextWarning, stacklevel=5)
 
 
 def label_texts(labels: np.ndarray, texts: Mapping | None) -> list[str]:

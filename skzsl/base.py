@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 
@@ -18,7 +17,7 @@ from ._compat import HasMethods, Interval
 from ._indicators import check_indicators, is_indicator, named_indicators
 from ._known_labels import KnownLabels
 from ._labels import check_candidates, label_array
-from .exceptions import CandidateWarning
+from .exceptions import CandidateWarning, warn
 
 # Constraints of parameters that several estimators have.
 MEMORY = [str, HasMethods(["cache"]), None]
@@ -201,11 +200,10 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
         candidates = self.classes_ if labels is None else check_candidates(labels, self.classes_)
         missing = sorted(set(y.tolist()).difference(candidates.tolist()), key=str)
         if missing:
-            warnings.warn(
+            warn(
                 f"Labels {missing[:5]} of y are not among the candidates, so no prediction of them can be right; pass "
                 "labels=[...] to a model, use with_labels on a Pipeline, or score with zero_shot_scorer.",
                 CandidateWarning,
-                stacklevel=2,
             )
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
@@ -257,10 +255,9 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
         y = named_indicators(y, labels)
         missing = sorted(set(y.labels[y.positive()].tolist()).difference(labels.tolist()), key=str)
         if missing:
-            warnings.warn(
+            warn(
                 f"Labels {missing[:5]} of y are not among the candidates and are left out; pass them in labels too.",
                 CandidateWarning,
-                stacklevel=3,
             )
         return y.of(labels), labels
 

@@ -1,5 +1,8 @@
 """Errors and warnings of skzsl; each message names the offending value and the next step."""
 
+import sys
+import warnings
+
 __all__ = [
     "CandidateWarning",
     "LabelTextWarning",
@@ -42,3 +45,11 @@ class ModelNotFoundError(OSError):
 
 class ModelIntegrityError(OSError):
     """A model file is damaged or is not the file its hash says it should be."""
+
+
+def warn(message, category):
+    """Issue a warning that points at the line that called skzsl, however deep inside it is found."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in {"skzsl", "sklearn"}:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level + 1)

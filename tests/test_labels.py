@@ -118,7 +118,7 @@ def test_bad_texts_are_named(labels, texts, message):
         ([0, 1], "Labels such as 0 are numbers.*label_texts={0: 'its text', ...}"),
         (["rain", "07"], "Labels such as '07' are numbers.*label_texts={'07': 'its text', ...}"),
         ([" -1,000.5 "], "Labels such as ' -1,000.5 ' are numbers"),
-        (["rain", "/m/09x0r"], "Labels such as '/m/09x0r' are ids of a machine"),
+        (["rain", "/m/09x0r"], "Labels such as '/m/09x0r' are machine ids"),
         (["Dog bark", "rain", " dog bark"], "Labels 'Dog bark' and ' dog bark' differ in case or blanks only"),
         (["dog bark", "dog  bark"], "pass one of them, or tell them apart in label_texts"),
     ],

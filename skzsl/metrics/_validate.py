@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from ..exceptions import UndefinedLabelWarning
+from ..exceptions import UndefinedLabelWarning, warn
 
 
 def check_scores(y_true, y_score) -> tuple[np.ndarray, np.ndarray]:
@@ -58,9 +56,8 @@ def mean_over_labels(values: np.ndarray, average, missing: str):
     if undefined == len(values):
         raise ValueError(f"No label has a {missing} clip in y_true; there is nothing to average.")
     if undefined:
-        warnings.warn(
+        warn(
             f"{undefined} of {len(values)} labels have no {missing} clip and are left out of the mean.",
             UndefinedLabelWarning,
-            stacklevel=3,
         )
     return float(np.nanmean(values))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -10,7 +9,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_scalar, indexable
 
 from .._indicators import check_indicators, is_indicator
-from ..exceptions import LeakWarning
+from ..exceptions import LeakWarning, warn
 
 
 class GreedyLabelFolds(BaseCrossValidator):
@@ -217,10 +216,9 @@ def _labels_of_fold(y, folds, n_folds):
 
 def _warn_of_leaks(rows, trained_with_others, straddle):
     shared = int((np.sum(rows, axis=0) > 1).sum())
-    warnings.warn(
+    warn(
         f"straddle={straddle!r}: {shared} clips are in more than one part, and {int(trained_with_others.sum())} "
         "training clips have labels of the other parts; keep only the training labels' columns of y (label_folds), or "
         "use straddle='drop'.",
         LeakWarning,
-        stacklevel=4,
     )

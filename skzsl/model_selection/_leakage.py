@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from hashlib import blake2b
 
@@ -13,7 +12,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from .._indicators import check_indicators, is_indicator
 from .._labels import label_array
 from .._segments import clip_array
-from ..exceptions import LeakWarning
+from ..exceptions import LeakWarning, warn
 from ..text._base import split_words
 from ..text._label_vectors import LabelVectors
 from ._splitters import check_recordings
@@ -129,7 +128,7 @@ def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None,
         what = "; ".join(f"{row['count']} {row['kind']} ({row['examples']})" for _, row in first.iterrows())
         others = leaks["fold"].nunique() - 1
         more = f" {others} other folds share something too." if others else ""
-        warnings.warn(f"Fold {first['fold'].iloc[0]}: {what}.{more}", LeakWarning, stacklevel=2)
+        warn(f"Fold {first['fold'].iloc[0]}: {what}.{more}", LeakWarning)
     return report
 
 

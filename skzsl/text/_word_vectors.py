@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from .._compat import StrOptions
-from ..exceptions import ModelIntegrityError, ModelNotFoundError, UnknownWordError, UnknownWordWarning
+from ..exceptions import ModelIntegrityError, ModelNotFoundError, UnknownWordError, UnknownWordWarning, warn
 from ._base import TextEncoder, split_words
 from ._cache import load_once
 
@@ -88,15 +87,14 @@ class WordVectorEncoder(TextEncoder):
                 "WordVectorEncoder(oov='zero')."
             )
         if blank and self.oov == "warn":
-            warnings.warn(f"{name} knows no word of {blank}; their vectors are zero.", UnknownWordWarning, stacklevel=4)
+            warn(f"{name} knows no word of {blank}; their vectors are zero.", UnknownWordWarning)
         unknown = {word for words, known in zip(words_of, known_of, strict=True) if known for word in words}
         unknown -= {word for known in known_of for word in known}
         if unknown and self.oov != "zero":
-            warnings.warn(
+            warn(
                 f"{name} does not know {sorted(unknown)}; they are left out of the averages of their label texts. Use "
                 "WordVectorEncoder(oov='zero') to accept that silently.",
                 UnknownWordWarning,
-                stacklevel=4,
             )
 
 
