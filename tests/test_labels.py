@@ -144,7 +144,7 @@ def test_models_warn_of_labels_in_fit_and_of_candidates_later():
         model.fit(X, ["0", "wind"])
     with pytest.warns(LabelTextWarning, match="'Wind' and 'wind' differ"):
         model.predict(X, labels=["Wind", "wind"])
-    with pytest.warns(LabelTextWarning, match="'/m/09x0r' are ids"):
+    with pytest.warns(LabelTextWarning, match="'/m/09x0r' are machine ids"):
         model.with_labels(["/m/09x0r"])
 
 
