@@ -22,7 +22,7 @@ test-portable: .venv/.test
 	$(PLAIN) $(PYTEST)
 
 coverage: .venv/.test
-	$(PYTEST) --cov
+	$(PYTEST) --cov=skzsl
 
 lint: .venv/.test
 	$(BIN)/ruff check .
