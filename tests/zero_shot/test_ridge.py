@@ -134,7 +134,7 @@ def test_streaming_of_several_labels_equals_batch(clips, cuts):
     np.testing.assert_allclose(model.coef_, batch.coef_, rtol=0, atol=1e-8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def float32_sounds():
     """Soundscapes, whose features depend on each other so that float32 sums would not do."""
     sounds = make_soundscapes(6, n_segments=3, random_state=0)

@@ -117,10 +117,14 @@ def test_rows_of_folds_can_be_lists_masks_and_counted_from_the_end(noisy, form):
     assert_equals_search(model, X, y, cv, zero_shot_scorer())
 
 
+@pytest.fixture(scope="module")
+def sounds():
+    return make_soundscapes(12, n_segments=3, random_state=0)
+
+
 @pytest.mark.parametrize("kind", ["low rank", "offset", "soundscapes"])
-def test_choice_for_float32_clips_equals_a_search(rng, kind):
+def test_choice_for_float32_clips_equals_a_search(sounds, rng, kind):
     """Clips that condition badly, and regularisers with which sums in float32 would not do."""
-    sounds = make_soundscapes(12, n_segments=3, random_state=0)
     X, y = sounds.X.mean(axis=1) / sounds.X.std(), sounds.y
     noisy = X + rng.normal(size=X.shape)
     mixed = noisy @ rng.normal(size=(X.shape[1], 128))
