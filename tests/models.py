@@ -79,7 +79,11 @@ MODELS = {
     "zero rule": Model(ZeroRuleClassifier(), unseen=False, trains=False),
 }
 CASES = [(name, kind) for name, model in MODELS.items() for kind in model.kinds]
+BOTH_KINDS = [name for name, model in MODELS.items() if len(model.kinds) == 2]
 EPOCHS = [(name, kind) for name, kind in CASES if MODELS[name].epochs]
+
+
+NETS = [(name, kind) for name, kind in EPOCHS if name != "bilinear, online"]
 
 
 @cache

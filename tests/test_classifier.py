@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from agreement import assert_agree
 from sklearn.metrics import accuracy_score, get_scorer
 
 from skzsl import ZeroShotTemporalAttention, indicator_frame, with_labels
@@ -129,16 +128,6 @@ def test_predictions_have_the_type_of_y(clips, kind):
     predicted = make_model(threshold=0.0).fit(X, y.astype(kind)).predict(X)
     assert predicted.dtype == kind
     np.testing.assert_array_equal(predicted, make_model(threshold=0.0).fit(X, y).predict(X))
-
-
-def test_unseen_labels_in_any_order_keep_their_scores(model, clips):
-    X, _ = clips
-    labels = ["never met", "wind", "cat", "rain"]
-    scores = model.decision_function(X, labels=labels)
-    assert scores.shape == (30, 4)
-    assert_agree(model.decision_function(X, labels=labels[::-1]), scores[:, ::-1])
-    assert_agree(scores[:, 1], model.decision_function(X)[:, 2])
-    np.testing.assert_array_equal(model.predict(X, labels=labels)[:, 1], model.predict(X)[:, 2])
 
 
 @pytest.mark.parametrize(

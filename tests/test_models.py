@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from agreement import TRAINED, assert_agree
-from models import CASES, MODELS, N_FEATURES, NAMES, candidates, data, fitted, new
+from models import BOTH_KINDS, CASES, MODELS, N_FEATURES, NAMES, NETS, candidates, data, fitted, new
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
@@ -189,6 +189,8 @@ def test_narrow_and_wide_clips_give_the_results_of_float32(name, kind, dtype, tm
 FRAMES = {
     "polars": lambda y: pl.DataFrame(y.to_dict("list")),
     "bool": lambda y: y.astype(bool),
+    "float": lambda y: y.astype(float),
+    "nullable": lambda y: y.astype("Int64"),
     "objects": lambda y: y.astype(object),
     "another index": lambda y: y.set_axis(np.arange(len(y))[::-1], axis=0),
 }
@@ -241,6 +243,28 @@ def test_numbers_are_labels_through_their_texts(name, kind):
         assert named.classes_.tolist() == order
     else:
         assert coded.predict(X).dtype == numbers.dtype
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in BOTH_KINDS if MODELS[name].unseen and name not in {"convex", "ridge, cross-validated"}]
+)
+def test_one_label_a_clip_learns_the_same_as_text_and_as_an_indicator(name):
+    model, (X, y) = fitted(name, "one"), data("one")
+    frame = pd.get_dummies(pd.Series(y))
+    other = new(name).fit(X, frame)
+    assert_agree(other.decision_function(X), model.decision_function(X))
+    assert getattr(other, "history_", None) == getattr(model, "history_", None)
+    assert other.predict(X).shape == frame.shape
+
+
+@pytest.mark.parametrize(("name", "kind"), NETS)
+def test_large_inputs_are_scored_in_parts_that_change_nothing(name, kind, monkeypatch):
+    model, (X, _) = fitted(name, kind), data(kind)
+    asked = [method for method in ("decision_function", "attention") if hasattr(model, method)]
+    whole = [getattr(model, method)(X) for method in asked]
+    monkeypatch.setattr("skzsl.nets.inference._BATCH_BYTES", 300)
+    for method, expected in zip(asked, whole, strict=True):
+        assert_agree(getattr(model, method)(X), expected)
 
 
 @of_several_labels

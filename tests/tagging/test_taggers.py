@@ -1,24 +1,15 @@
 """What both taggers do alike."""
 
-import pickle
-
-import joblib
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
-from agreement import assert_agree
 from joblib import Memory
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier, with_labels
 from skzsl.metrics import mean_average_precision, multilabel_f1
 from skzsl.model_selection import ThresholdTuner
-from skzsl.preprocessing import Segmentwise, pad_segments
 
 LABELS = ["siren", "rain", "dog", "wind"]
 
@@ -58,10 +49,6 @@ def single(rng):
     return X, np.array(LABELS)[labels]
 
 
-def weights(model):
-    return np.concatenate([values.detach().numpy().ravel() for values in model.module_.state_dict().values()])
-
-
 def test_events_are_tagged(make_model, rng):
     X, y = make_events(rng, 400)
     model = make_model(hidden_size=16, lr=0.02, max_epochs=12).fit(X[:200], y[:200])
@@ -95,25 +82,6 @@ def test_probabilities_of_clips_far_louder_than_those_of_fit_are_numbers(make_mo
             assert np.isfinite(model.predict_proba(1e5 * X, labels=labels)).all()
 
 
-@pytest.mark.parametrize(
-    "convert",
-    [
-        lambda y: pl.DataFrame({name: y[name].to_numpy() for name in y}),
-        lambda y: y.astype(bool),
-        lambda y: y.astype(float),
-        lambda y: y.astype("Int64"),
-        lambda y: y.set_axis(np.arange(len(y))[::-1], axis=0),
-    ],
-    ids=["polars", "bool", "float", "nullable", "another index"],
-)
-def test_every_kind_of_frame_trains_the_same_model(make_model, events, convert):
-    X, y = events
-    model, other = make_model().fit(X, y), make_model().fit(X, convert(y))
-    assert other.classes_.tolist() == LABELS
-    np.testing.assert_array_equal(other.decision_function(X), model.decision_function(X))
-    assert other.score(X, convert(y)) == model.score(X, y)
-
-
 @pytest.mark.parametrize("kind", [np.uint8, bool, np.float32, np.int64, list], ids=lambda kind: kind.__name__)
 def test_labels_of_arrays_are_the_numbers_of_their_columns(make_model, events, kind):
     X, y = events
@@ -141,15 +109,6 @@ def test_some_of_the_labels_are_columns_in_the_order_asked_for(make_model, event
     assert view.classes_.tolist() == some
     assert view.score(X, y[some]) == model.score(X, y[some]) == np.mean((view.predict(X) == y[some]).all(axis=1))
     assert model.score(X, y[LABELS[::-1]]) == model.score(X, y)
-
-
-@pytest.mark.parametrize("ask", ["predict", "predict_proba", "decision_function", "tag", "with_labels"])
-def test_labels_that_fit_has_not_met_are_refused(make_model, events, ask):
-    model = make_model().fit(*events)
-    with pytest.raises(ValueError, match=r"labels of fit only, not \['bell'\]"):
-        model.with_labels(["rain", "bell"]) if ask == "with_labels" else getattr(model, ask)(
-            events[0], labels=["bell", "dog"]
-        )
 
 
 def test_thresholds_act_after_training_label_by_label(make_model, events):
@@ -208,77 +167,3 @@ def test_searches_over_thresholds_in_two_processes_train_once_a_fold(make_model,
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"])
     np.testing.assert_array_equal(search.predict(X), plain.predict(X))
     assert len(set(plain.cv_results_["mean_test_score"])) > 1
-
-
-@pytest.mark.parametrize("filling", [0.0, np.nan], ids=["zeros", "NaN"])
-def test_absent_segments_change_neither_training_nor_scores(make_model, events, filling):
-    X, y = events
-    padded = np.concatenate([X, np.full((60, 3, 12), filling)], axis=1)
-    model, other = make_model().fit(X, y), make_model().fit(padded, y)
-    np.testing.assert_allclose(other.predict_proba(padded), model.predict_proba(X), atol=1e-4)
-    assert_agree(model.predict_proba(padded), model.predict_proba(X))
-
-
-def test_clips_of_unequal_length_score_as_they_do_alone(make_model, events):
-    X, y = events
-    clips = [clip[: 1 + number % 6] for number, clip in enumerate(X)]
-    model = make_model().fit(pad_segments(clips), y)
-    together = model.predict_proba(pad_segments(clips))
-    for clip, scores in zip(clips[:6], together, strict=False):
-        assert_agree(model.predict_proba(clip[None])[0], scores)
-    flat, one = make_model().fit(X[:, 0], y), make_model().fit(X[:, :1], y)
-    np.testing.assert_array_equal(flat.predict_proba(X[:, 0]), one.predict_proba(X[:, :1]))
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float64], ids=lambda kind: np.dtype(kind).name)
-def test_narrow_wide_and_memory_mapped_clips_give_the_results_of_float32(make_model, events, dtype, tmp_path):
-    X, y = events
-    X = np.round(20 * X + 100).clip(1, 255).astype(dtype)
-    expected = make_model().fit(X.astype(np.float32), y).predict_proba(X.astype(np.float32))
-    np.save(tmp_path / "X.npy", X)
-    for given in (X, np.load(tmp_path / "X.npy", mmap_mode="r")):
-        np.testing.assert_array_equal(make_model().fit(given, y).predict_proba(given), expected)
-
-
-def test_models_survive_cloning_pickling_and_joblib(make_model, events, tmp_path):
-    X, y = events
-    model = make_model(threshold={"dog": 0.3, None: 0.5}).fit(X, y)
-    joblib.dump(model, tmp_path / "model.joblib")
-    twins = (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib"), clone(model).fit(X, y))
-    expected, predicted = model.predict_proba(X), model.predict(X)
-    model.partial_fit(X, y)
-    for twin in twins:
-        np.testing.assert_array_equal(twin.predict_proba(X), expected)
-        np.testing.assert_array_equal(twin.predict(X), predicted)
-        np.testing.assert_array_equal(weights(twin.partial_fit(X, y)), weights(model))
-
-
-def test_pipelines_carry_segments_and_several_labels(make_model, events):
-    X, y = events
-    pipeline = make_pipeline(Segmentwise(StandardScaler()), make_model()).fit(X, y)
-    scaled = make_model().fit(pipeline[0].transform(X), y)
-    np.testing.assert_array_equal(pipeline.predict_proba(X), scaled.predict_proba(pipeline[0].transform(X)))
-    view = with_labels(pipeline, ["wind", "siren"])
-    np.testing.assert_array_equal(view.predict_proba(X), pipeline.predict_proba(X, labels=["wind", "siren"]))
-    assert pipeline.score(X, y) == scaled.score(pipeline[0].transform(X), y)
-
-
-def test_tags_are_the_best_labels_first(make_model, events):
-    X, y = events
-    model = make_model(threshold=0.4).fit(X, y)
-    probabilities = model.predict_proba(X)
-    for tags, row, predicted in zip(model.tag(X), probabilities, model.predict(X), strict=True):
-        assert [name for name, _ in tags] == [LABELS[c] for c in np.argsort(-row) if predicted[c]]
-    best = np.array(LABELS)[np.argsort(-probabilities, axis=1)[:, :2]]
-    assert [[name for name, _ in tags] for tags in model.tag(X, top_k=2)] == best.tolist()
-    assert all(
-        tags == [("dog", pytest.approx(row[2]))]
-        for tags, row in zip(model.tag(X, ["dog"], 9), probabilities, strict=True)
-    )
-
-
-def test_unfitted_models_say_so(make_model):
-    for call in ("predict", "predict_proba", "decision_function", "tag", "with_labels"):
-        with pytest.raises(NotFittedError):
-            getattr(make_model(), call)(np.eye(2))
-    assert not hasattr(make_model(), "module_")

@@ -170,15 +170,6 @@ def test_each_label_is_encoded_once():
     assert encoded == ["rain", "siren", "wind"]
 
 
-def test_label_texts_name_codes_and_columns(shared_space):
-    X, y = shared_space
-    codes = np.array([LABELS.index(label) for label in y])
-    model = ZeroShotNearest(ENCODER, label_texts=dict(enumerate(LABELS))).fit(X, codes)
-    np.testing.assert_array_equal(model.predict(X), codes)
-    model = ZeroShotNearest(ENCODER, label_texts=LABELS).fit(X, np.eye(4, dtype=int)[codes])
-    assert model.classes_.tolist() == LABELS
-
-
 def test_it_survives_scikit_learn(shared_space):
     X, y = shared_space
     model = ZeroShotNearest(ENCODER).fit(X, y)

@@ -238,22 +238,6 @@ def test_segments_act_through_the_mean_of_the_present_ones(held_out):
     np.testing.assert_allclose(model.decision_function(padded), model.decision_function(segments))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("ndim", [2, 3])
-def test_narrow_and_memory_mapped_clips_work(held_out, dtype, ndim, tmp_path):
-    X, y, *_ = held_out
-    X = np.round(20 * X + 100).clip(1, 255).astype(dtype)
-    X = X if ndim == 2 else np.stack([X, X[::-1]], axis=1)
-    model = make_model().fit(X, y)
-    np.save(tmp_path / "X.npy", X)
-    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    again = make_model().fit(mapped, y)
-    np.testing.assert_array_equal(model.coef_, again.coef_)
-    np.testing.assert_array_equal(model.predict(X), again.predict(mapped))
-    wide = make_model().fit(X.astype(np.float64), y)
-    np.testing.assert_allclose(model.coef_, wide.coef_, atol=1e-3 * np.abs(wide.coef_).max())
-
-
 def test_fitting_needs_the_memory_of_a_few_blocks(rng, tmp_path):
     import tracemalloc
 
@@ -313,14 +297,6 @@ def test_class_disjoint_folds_of_several_labels_score(clips):
         make_model(), {"alpha_audio": [0.1, 1.0]}, cv=GreedyLabelFolds(2), scoring=zero_shot_scorer("map")
     )
     assert np.isfinite(search.fit(X, y).best_score_)
-
-
-def test_numbers_are_labels_through_their_texts(held_out):
-    X, y, X_new, _ = held_out
-    names, codes = np.unique(y, return_inverse=True)
-    model = make_model(label_texts=dict(enumerate(names.tolist()))).fit(X, codes)
-    np.testing.assert_array_equal(model.coef_, make_model().fit(X, y).coef_)
-    assert model.predict(X_new).dtype == codes.dtype
 
 
 def test_tables_and_default_names_are_encoders(held_out):

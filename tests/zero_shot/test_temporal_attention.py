@@ -1,22 +1,14 @@
 import pickle
 
-import joblib
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
-import scipy.sparse as sp
 from agreement import assert_agree
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from skzsl import ZeroShotTemporalAttention, indicator_frame, with_labels
 from skzsl.exceptions import LabelTextWarning
 from skzsl.metrics import mean_average_precision
-from skzsl.preprocessing import Segmentwise, pad_segments
 from skzsl.text import HashingEncoder
 
 UNSEEN = ["fast hum", "medium buzz", "slow beep"]
@@ -100,24 +92,6 @@ def test_one_label_a_clip_learns_the_same_as_text_and_as_an_indicator(word_sound
     )
 
 
-@pytest.mark.parametrize(
-    "convert",
-    [
-        lambda y: pl.DataFrame({name: y[name].to_numpy() for name in y}),
-        lambda y: y.astype(bool),
-        lambda y: y.astype(float),
-        lambda y: y.astype("Int64"),
-        lambda y: y.set_axis(np.arange(len(y))[::-1], axis=0),
-    ],
-    ids=["polars", "bool", "float", "nullable", "another index"],
-)
-def test_every_kind_of_frame_trains_the_same_model(events, convert):
-    X, y = events
-    model, other = make_model(max_epochs=2).fit(X, y), make_model(max_epochs=2).fit(X, convert(y))
-    assert other.classes_.tolist() == y.columns.tolist()
-    np.testing.assert_array_equal(other.decision_function(X), model.decision_function(X))
-
-
 @pytest.mark.parametrize("kind", [np.uint8, bool, float, list])
 def test_arrays_take_the_names_of_their_columns_from_label_texts(events, kind):
     X, y = events
@@ -140,16 +114,6 @@ def test_arrays_without_names_warn_that_numbers_mean_nothing(events):
     X, y = events
     with pytest.warns(LabelTextWarning, match="such as 0 are numbers"):
         assert make_model(max_epochs=1).fit(X, y.to_numpy()).classes_.tolist() == list(range(12))
-
-
-def test_labels_without_a_positive_clip_are_unseen_and_do_not_train(events):
-    X, y = events
-    model = make_model(max_epochs=2).fit(X, y.assign(siren=0)[["siren", *y.columns]])
-    assert model.classes_.tolist() == ["siren", *y.columns]
-    assert model.seen_classes_.tolist() == y.columns.tolist()
-    expected = make_model(max_epochs=2).fit(X, y)
-    labels = ["siren", *y.columns]
-    np.testing.assert_array_equal(model.decision_function(X), expected.decision_function(X, labels=labels))
 
 
 def test_five_hundred_labels_train_and_score(rng):
@@ -230,51 +194,6 @@ def test_segments_may_come_in_any_order(events):
     np.testing.assert_allclose(model.decision_function(X[:, ::-1]), model.decision_function(X), atol=1e-5)
 
 
-@pytest.mark.parametrize("filling", [0.0, np.nan], ids=["zeros", "NaN"])
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("clip_score", ["project_then_mean", "mean_then_project"])
-def test_absent_segments_change_neither_training_nor_scores(events, filling, clip_score, dropout):
-    X, y = events
-    padded = np.concatenate([X, np.full((60, 3, 24), filling)], axis=1)
-    settings = {"max_epochs": 2, "clip_score": clip_score, "train_on": "fused", "dropout": dropout}
-    model, other = make_model(**settings).fit(X, y), make_model(**settings).fit(padded, y)
-    np.testing.assert_allclose(other.decision_function(padded), model.decision_function(X), atol=1e-4)
-    np.testing.assert_allclose(model.decision_function(padded), model.decision_function(X), atol=1e-5)
-
-
-def test_clips_of_unequal_length_score_as_they_do_alone(events):
-    X, y = events
-    clips = [clip[: 1 + number % 6] for number, clip in enumerate(X)]
-    model = make_model(max_epochs=2).fit(pad_segments(clips), y)
-    together = model.decision_function(pad_segments(clips))
-    for clip, scores in zip(clips[:6], together, strict=False):
-        np.testing.assert_allclose(model.decision_function(clip[None])[0], scores, atol=1e-5)
-
-
-def test_clip_vectors_are_clips_of_one_segment(events):
-    X, y = events
-    flat, single = make_model(max_epochs=2).fit(X[:, 0], y), make_model(max_epochs=2).fit(X[:, :1], y)
-    np.testing.assert_array_equal(flat.decision_function(X[:, 0]), single.decision_function(X[:, :1]))
-    for alpha in (0.0, 1.0):
-        np.testing.assert_allclose(
-            flat.set_params(alpha=alpha).decision_function(X[:, 0]), single.decision_function(X[:, :1]), atol=1e-5
-        )
-    assert flat.n_features_in_ == single.n_features_in_ == 24
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float64], ids=lambda kind: np.dtype(kind).name)
-def test_narrow_wide_and_memory_mapped_clips_give_the_results_of_float32(events, dtype, tmp_path):
-    X, y = events
-    X = np.round(20 * X + 100).clip(1, 255).astype(dtype)
-    model = make_model(max_epochs=2).fit(X.astype(np.float32), y)
-    np.save(tmp_path / "X.npy", X)
-    for given in (X, np.load(tmp_path / "X.npy", mmap_mode="r")):
-        np.testing.assert_array_equal(
-            make_model(max_epochs=2).fit(given, y).decision_function(given), model.decision_function(X)
-        )
-        np.testing.assert_array_equal(model.attention(given), model.attention(X.astype(np.float32)))
-
-
 def test_large_inputs_are_scored_in_parts_that_change_nothing(events, monkeypatch):
     X, y = events
     model = make_model(max_epochs=2).fit(X, y)
@@ -310,31 +229,6 @@ def test_features_too_small_for_float32_do_not_spoil_training(events):
     assert np.isfinite(make_model(max_epochs=1).fit(X, y).decision_function(X)).all()
 
 
-def test_models_survive_cloning_pickling_and_joblib(events, tmp_path):
-    X, y = events
-    model = make_model(max_epochs=2, threshold={"slow beep": 1.0, None: 0.5}).fit(X, y)
-    joblib.dump(model, tmp_path / "model.joblib")
-    labels = ["fast hum", "never met before"]
-    for copy in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib"), clone(model).fit(X, y)):
-        np.testing.assert_array_equal(copy.decision_function(X, labels=labels), model.decision_function(X, labels))
-        np.testing.assert_array_equal(copy.predict(X), model.predict(X))
-        np.testing.assert_array_equal(copy.attention(X), model.attention(X))
-        np.testing.assert_array_equal(
-            copy.partial_fit(X, y).decision_function(X),
-            pickle.loads(pickle.dumps(model)).partial_fit(X, y).decision_function(X),
-        )
-
-
-def test_pipelines_carry_segments_and_several_labels(events):
-    X, y = events
-    pipeline = make_pipeline(Segmentwise(StandardScaler()), make_model(max_epochs=2)).fit(X, y)
-    assert pipeline.predict(X).shape == y.shape
-    for method in ("predict", "predict_proba"):
-        of_view = getattr(with_labels(pipeline, UNSEEN), method)(X)
-        np.testing.assert_array_equal(of_view, getattr(pipeline, method)(X, labels=UNSEEN))
-    assert pipeline.score(X, y[UNSEEN]) == with_labels(pipeline, UNSEEN).score(X, y[UNSEEN])
-
-
 def test_searches_in_two_processes_choose_training_and_acting_parameters(events):
     X, y = events
     grid = {"max_epochs": [1, 3], "threshold": [0.5, 1.5]}
@@ -350,41 +244,6 @@ def test_cross_validation_scores_labels_that_a_fold_has_not_seen(events):
     X, y = events
     scores = cross_validate(make_model(max_epochs=1), X, y, cv=3, scoring=["f1_micro", "accuracy"])
     assert np.isfinite(scores["test_f1_micro"]).all()
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda y: [[label for label in y if row[label]] for _, row in y.iterrows()], r"skzsl\.indicator_frame"),
-        (lambda y: y * 2, "pass 1 for present and 0 for absent"),
-        (lambda y: y.astype(float).replace(1, np.nan), "NaN"),
-        (lambda y: y.set_axis(["a", *y.columns[:-2], "a"], axis=1), r"duplicates: \['a'\]"),
-        (lambda y: y[:-1], "inconsistent numbers of samples"),
-        (lambda y: sp.csr_matrix(y.to_numpy()), r"y\.toarray\(\)"),
-        (lambda y: y * 0, "no positive clip of any label"),
-        (lambda y: y[["slow beep"]], "one class only, 'slow beep'"),
-        (lambda y: y.assign(same=0).set_axis([*y.columns, " "], axis=1), "empty label"),
-        (lambda y: None, "requires y"),
-    ],
-    ids=["lists", "twos", "NaN", "duplicates", "length", "sparse", "no positive", "one label", "blank", "None"],
-)
-def test_bad_y_is_named_before_training(events, change, message, monkeypatch):
-    X, y = events
-    monkeypatch.setattr(ZeroShotTemporalAttention, "_train", lambda *args, **kwargs: pytest.fail("trained"))
-    with pytest.raises(ValueError, match=message):
-        make_model().fit(X, change(y))
-
-
-@pytest.mark.parametrize(
-    "make",
-    [pd.Series, lambda lists: np.array(lists, dtype=object), pl.Series],
-    ids=["Series", "array", "polars"],
-)
-def test_columns_of_label_lists_are_refused_by_naming_indicator_frame(make):
-    lists = [["rain"], ["rain", "dog"], []]
-    with pytest.raises(ValueError, match=r"skzsl\.indicator_frame"):
-        make_model().fit(np.eye(3), make(lists))
-    make_model(max_epochs=1).fit(np.eye(3), indicator_frame(lists))
 
 
 @pytest.mark.parametrize(
@@ -425,13 +284,6 @@ def test_wrong_label_texts_are_named_before_training(texts, y, message):
 def test_bad_parameters_are_named(parameters, message):
     with pytest.raises(ValueError, match=message):
         make_model(**parameters).fit(np.eye(3), indicator_frame([["rain"], ["dog"], []]))
-
-
-def test_unfitted_models_say_so():
-    for call in ("predict", "predict_proba", "decision_function", "attention", "tag"):
-        with pytest.raises(NotFittedError):
-            getattr(make_model(), call)(np.eye(2))
-    assert not hasattr(make_model(), "module_")
 
 
 @pytest.mark.gpu
