@@ -80,25 +80,6 @@ def test_training_starts_near_the_frequencies_of_rare_labels(make_model, rng, ba
     assert rare.min() > 0.1 if balanced else rare.max() < 0.1
 
 
-class Recorder(Callback):
-    """Weights after every epoch."""
-
-    def on_epoch_end(self, net, **kwargs):
-        self.seen = [*getattr(self, "seen", []), {k: v.clone() for k, v in net.module_.state_dict().items()}]
-
-
-def test_early_stopping_keeps_the_weights_of_the_best_map(make_model, clips):
-    recorder = Recorder()
-    settings = {"lr": 0.05, "validation_fraction": 0.3, "patience": 2, "max_epochs": 60}
-    model = make_model(callbacks=[recorder], **settings).fit(*clips)
-    maps = [epoch["valid_map"] for epoch in model.history_]
-    best = int(np.argmax(maps))
-    assert len(maps) == best + 3 < 60
-    for name, values in model.module_.state_dict().items():
-        assert values.equal(recorder.seen[best][name])
-    assert not np.array_equal(weights(model), weights(make_model(lr=0.05, max_epochs=best + 1).fit(*clips)))
-
-
 def test_held_out_clips_without_labels_are_an_error_that_says_so(make_model, clips):
     X, y = clips
     first_only = y * 0
@@ -145,22 +126,6 @@ def test_labels_without_a_positive_clip_are_trained_as_absent(make_model, clips)
         assert probabilities[:, 0].mean() < probabilities[:, 1:].mean()
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        *({"balanced": True}, {"mixup": 0.4}, {"averaged_epochs": 2}, {"one_cycle": False}, {"lr": 0.1}),
-        *({"max_epochs": 3}, {"batch_size": 7}, {"shuffle": False}, {"optimizer": "SGD"}, {"weight_decay": 0.5}),
-        *({"dropout": 0.5}, {"hidden_size": 9}, {"random_state": 1}, {"validation_fraction": 0.3}),
-    ],
-    ids=str,
-)
-def test_every_training_parameter_acts_and_repeats_with_the_seed(make_model, clips, changed):
-    X, y = clips
-    model, again = make_model(**changed).fit(X, y), make_model(**changed).fit(X, y)
-    np.testing.assert_array_equal(weights(model), weights(again))
-    assert np.abs(make_model().fit(X, y).predict_proba(X) - model.predict_proba(X)).max() > 1e-4
-
-
 def test_parts_keep_to_the_labels_of_the_first(make_model, clips):
     X, y = clips
     model = make_model().partial_fit(X, y[["rain", "dog"]], classes=["wind", "dog"])
@@ -189,29 +154,6 @@ def test_a_part_without_any_positive_clip_teaches_that_labels_are_absent(make_mo
         model.partial_fit(X, y * 0)
     assert model.predict_proba(X).mean() < before - 0.1
     assert model.seen_classes_.tolist() == LABELS
-
-
-def test_the_first_units_of_features_are_kept_when_training_goes_on(make_model, clips):
-    X, y = clips
-    model = make_model().fit(5 * X + 3, y)
-    units = {
-        name: values.clone() for name, values in model.module_.named_buffers() if name.endswith(("shift", "scale"))
-    }
-    for other in ({}, {"optimizer": "SGD"}):
-        model.set_params(**other).partial_fit(X, y)
-        for name, values in units.items():
-            assert dict(model.module_.named_buffers())[name].equal(values)
-            assert values.mean() > 2
-
-
-def test_another_width_needs_a_new_start(make_model, clips):
-    X, y = clips
-    model = make_model().fit(X, y)
-    expected = model.predict_proba(X)
-    with pytest.raises(ValueError, match="layers of other sizes"):
-        model.set_params(hidden_size=9).partial_fit(X, y)
-    np.testing.assert_array_equal(model.predict_proba(X), expected)
-    assert model.fit(X, y).n_iter_ == 2
 
 
 @pytest.mark.parametrize("averaged_epochs", [0, 2])

@@ -159,15 +159,6 @@ def test_solvers_can_take_over_from_each_other(held_out):
     np.testing.assert_allclose(model.coef_, before, atol=1e-4)
 
 
-def test_early_stopping_ends_training_and_is_refused_in_partial_fit(held_out):
-    X, y, *_ = held_out
-    model = make_model("minibatch", lr=1.0, max_epochs=200, validation_fraction=0.2, patience=3).fit(X, y)
-    assert model.n_iter_ == len(model.history_) < 200
-    assert {"train_loss", "valid_loss"} <= set(model.history_[0])
-    with pytest.raises(ValueError, match="validation_fraction=None"):
-        model.partial_fit(X, y)
-
-
 def test_verbose_training_shows_a_bar(held_out, capsys):
     X, y, *_ = held_out
     make_model("minibatch", max_epochs=2, verbose=True).fit(X, y)

@@ -84,14 +84,6 @@ def test_models_with_one_label_a_clip_recover_unseen_labels(word_sounds):
     assert pair.decision_function(X).shape == (len(X),)
 
 
-def test_one_label_a_clip_learns_the_same_as_text_and_as_an_indicator(word_sounds):
-    X, y = word_sounds
-    as_frame = pd.get_dummies(pd.Series(y))
-    np.testing.assert_array_equal(
-        make_model().fit(X, y).decision_function(X), make_model().fit(X, as_frame).decision_function(X)
-    )
-
-
 @pytest.mark.parametrize("kind", [np.uint8, bool, float, list])
 def test_arrays_take_the_names_of_their_columns_from_label_texts(events, kind):
     X, y = events
@@ -192,15 +184,6 @@ def test_segments_may_come_in_any_order(events):
     X, y = events
     model = make_model(max_epochs=2).fit(X, y)
     np.testing.assert_allclose(model.decision_function(X[:, ::-1]), model.decision_function(X), atol=1e-5)
-
-
-def test_large_inputs_are_scored_in_parts_that_change_nothing(events, monkeypatch):
-    X, y = events
-    model = make_model(max_epochs=2).fit(X, y)
-    whole, weights = model.decision_function(X), model.attention(X)
-    monkeypatch.setattr("skzsl.nets.inference._BATCH_BYTES", 2000)
-    np.testing.assert_allclose(model.decision_function(X), whole, atol=1e-5)
-    np.testing.assert_allclose(model.attention(X), weights, atol=1e-5)
 
 
 def test_standardising_levels_the_units_of_features(events):
