@@ -26,8 +26,8 @@ THRESHOLD = [Real, Mapping, "array-like"]
 
 
 def refuse_overflow(scores):
-    """Raise a ValueError for scores that are not finite."""
-    finite = np.isfinite(scores).all(axis=1)
+    """Raise a ValueError for scores, or weights of segments, that are not finite."""
+    finite = np.isfinite(scores).all(axis=tuple(range(1, scores.ndim)))
     if not finite.all():
         clip = int(np.argmin(finite))
         raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")

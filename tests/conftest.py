@@ -9,6 +9,7 @@ _THREADS = os.environ.get("SKZSL_TEST_THREADS", "1")
 os.environ.update({f"{library}_NUM_THREADS": _THREADS for library in ("OMP", "MKL", "OPENBLAS")})
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,17 @@ def pytest_report_header():
         f"skzsl data: {folder if folder.is_dir() else 'absent; tests on ESC-50 and AudioSet skip'}",
         f"torch: {torch.backends.cpu.get_cpu_capability()} kernels, {torch.get_num_threads()} threads",
     ]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what became of the cells of ``test_bad_input``, whichever worker ran them."""
+    counts = Counter()
+    for report in [report for reports in terminalreporter.stats.values() for report in reports]:
+        if getattr(report, "when", None) == "call":
+            counts.update(dict(report.user_properties).get("bad input", {}))
+    if counts:
+        terminalreporter.write_line(f"bad input: {counts.total()} cells")
+        terminalreporter.write_line("\n".join(f"{count:7} {cell}" for cell, count in sorted(counts.items())))
 
 
 def data_folder():

@@ -158,6 +158,12 @@ def test_tensors_in_bfloat16_become_float32_and_others_share_their_memory():
     assert np.shares_memory(check(tensor).values, tensor.numpy())
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_tensors_are_fetched_from_a_gpu():
+    np.testing.assert_array_equal(check(torch.ones(3, 2, device="cuda")).values, np.ones((3, 2)))
+
+
 def test_names_of_a_plain_table_are_kept():
     holder = Holder()
     check_segments(holder, pd.DataFrame({"low": [1.0, 2.0], "high": [3.0, None]}).fillna(0), reset=True)

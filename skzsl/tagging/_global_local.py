@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
+from ..base import refuse_overflow
 from ._base import TaggingNet
 
 
@@ -225,7 +226,9 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         """
         check_is_fitted(self)
         segments, module = check_segments(self, X), self.module_
-        n_windows = min(module.n_windows, len(self.labels_of_fit_))
+        n_labels = len(self.labels_of_fit_)
+        n_windows = min(module.n_windows, n_labels)
+        refuse_overflow(self._apply(module.global_stream.forward, segments, shape=(n_labels,)))
         columns, starts = self._apply(module.windows, segments, shape=(2, n_windows)).astype(int).swapaxes(0, 1)
         ends = np.minimum(starts + module.window, segments.mask().sum(axis=1, keepdims=True))
         return self.labels_of_fit_[columns], np.stack([starts, ends], axis=2)

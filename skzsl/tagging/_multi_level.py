@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._compat import StrOptions
 from .._segments import check_segments
+from ..base import refuse_overflow
 from ._base import TaggingNet
 
 
@@ -209,7 +210,9 @@ class MultiLevelAttentionClassifier(TaggingNet):
         columns, _ = self._columns(labels)
         segments = check_segments(self, X)
         shape = (len(self.labels_of_fit_), segments.three_d().shape[1])
-        return self._apply(self.module_.attention, segments, shape=shape, level=level)[:, columns]
+        weights = self._apply(self.module_.attention, segments, shape=shape, level=level)
+        refuse_overflow(weights)
+        return weights[:, columns]
 
     def _check_settings(self):
         super()._check_settings()

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from .._training import EpochTraining
+from ..base import refuse_overflow
 from ._base import MultilabelZeroShotClassifier
 
 
@@ -225,7 +226,9 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         segments = check_segments(self, X)
         vectors = self._label_vectors(self._candidates(labels))
         n_segments = segments.three_d().shape[1]
-        return self._apply(self.module_.attention, segments, vectors, shape=(len(vectors), n_segments))
+        weights = self._apply(self.module_.attention, segments, vectors, shape=(len(vectors), n_segments))
+        refuse_overflow(weights)
+        return weights
 
     @property
     def _post_fit(self):

@@ -25,7 +25,7 @@ class Alarm(Callback):
         ([(1, Alarm())], "or pairs of a name and a callback"),
         ([("a", Alarm()), ("a", Callback())], "two callbacks named 'a'; give each its own name"),
     ],
-    ids=lambda value: re.sub(" object at .*", "", str(value)),
+    ids=["text", "object", "class", "one in a pair", "number in a pair", "three", "number as name", "one name twice"],
 )
 def test_what_is_no_callback_is_refused_before_training(callbacks, message):
     model = MultiLevelAttentionClassifier("1-A", hidden_size=2, max_epochs=1, callbacks=[*callbacks, Alarm()])
