@@ -164,19 +164,6 @@ def test_one_candidate_is_one_column(model, clips):
     assert model.with_labels(["dog"]).predict(X).shape == (30, 1)
 
 
-def test_tags_are_the_predicted_labels_best_first(model, clips):
-    X, _ = clips
-    predicted, probabilities = model.predict(X), model.predict_proba(X)
-    for tags, row, shares in zip(model.tag(X), predicted, probabilities, strict=True):
-        assert {label for label, _ in tags} == {name for name, value in zip(NAMES, row, strict=True) if value}
-        assert [share for _, share in tags] == sorted((share for _, share in tags), reverse=True)
-        for label, share in tags:
-            assert type(label) is str
-            assert type(share) is float
-            assert share == shares[NAMES.index(label)]
-    assert model.set_params(threshold=1000.0).tag(X) == [[]] * 30
-
-
 def test_the_best_few_tags_are_listed_whether_predicted_or_not(model, clips):
     X, _ = clips
     model.set_params(threshold=1000.0, temperature=1000.0)
@@ -198,14 +185,6 @@ def test_tied_tags_come_in_the_order_of_the_candidates(clips):
     model = make_model(threshold=-1000.0, label_texts=texts).fit(X, y)
     for labels in (["first", "second"], ["second", "first"]):
         assert [label for label, _ in model.tag(X[:1], labels=labels)[0]] == labels
-
-
-def test_tags_of_models_with_one_label_a_clip_name_the_best_label(clips):
-    X, _ = clips
-    model = make_model().fit(X, np.resize(["rain", "dog", "wind"], 30))
-    assert [tags[0][0] for tags in model.tag(X)] == model.predict(X).tolist()
-    assert all(len(tags) == 1 for tags in model.tag(X))
-    np.testing.assert_allclose([sum(share for _, share in tags) for tags in model.tag(X, top_k=3)], 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])

@@ -209,24 +209,6 @@ def test_fits_replace_all_of_the_fit_before(clips, tmp_path):
     assert model.classes_.tolist() == ["rain", "dog", "wind"]
 
 
-def test_failed_fit_leaves_the_fitted_model_as_it_was(clips, tmp_path):
-    X, y = clips
-    model = make_model(memory=str(tmp_path)).fit(X, y)
-    expected = model.predict(X)
-    with pytest.raises(ValueError, match="pass 1 for present"):
-        model.fit(X, 2 * y)
-    with pytest.raises(ValueError, match="diverged"):
-        model.set_params(lr=1e30, weight_decay=1e30, optimizer="SGD").fit(X, y)
-    np.testing.assert_array_equal(model.predict(X), expected)
-
-
-@pytest.mark.parametrize("parameters", [{"temperature": 0}, {"lr": -1}, {"threshold": None}, {"alpha": 2}], ids=str)
-def test_bad_parameters_are_named_whether_they_act_before_or_after(clips, tmp_path, parameters):
-    make_model(memory=str(tmp_path)).fit(*clips)
-    with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter"):
-        make_model(memory=str(tmp_path), **parameters).fit(*clips)
-
-
 def test_a_memory_object_serves_and_clones_share_it(clips, trainings, tmp_path):
     X, y = clips
     model = make_model(memory=joblib.Memory(tmp_path, verbose=0, mmap_mode="r")).fit(X, y)

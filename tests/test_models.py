@@ -80,6 +80,7 @@ def test_tags_are_the_predicted_labels_best_first(name, kind):
         assert [label for label, _ in two] == sorted(labels, key=of.get, reverse=True)[:2] or len({*row}) < 3
         assert all(of[label] == pytest.approx(share) for label, share in [*tags, *two])
         assert sorted(share for _, share in tags) == [share for _, share in tags][::-1]
+        assert {(type(label), type(share)) for label, share in tags} <= {(str, float)}
         names = {labels[column] for column in np.flatnonzero(marked)} if kind == "several" else {marked}
         assert {label for label, _ in tags} == names
 

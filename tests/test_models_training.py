@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from agreement import assert_agree
-from models import BOTH_KINDS, CASES, EPOCHS, MODELS, N_FEATURES, NAMES, NETS, data, fitted, new
+from models import BOTH_KINDS, CASES, EPOCHS, MODELS, NAMES, NETS, data, fitted, new
 from skorch.callbacks import Callback
 
 every_model = pytest.mark.parametrize(("name", "kind"), CASES)
@@ -47,24 +47,6 @@ def test_a_seed_repeats_a_model_and_leaves_the_global_generator_alone(name, kind
 @in_epochs
 def test_another_seed_gives_another_model(name, kind):
     assert not np.array_equal(weights(new(name, random_state=1).fit(*data(kind))), weights(fitted(name, kind)))
-
-
-@every_model
-def test_a_refused_fit_leaves_the_fitted_model_as_it_was(name, kind):
-    model, (X, y) = copy.deepcopy(fitted(name, kind)), data(kind)
-    spoilt = X.copy()
-    spoilt[3, 0, 0] = np.nan
-    before, expected = vars(model).copy(), scores(model, kind)
-    twos = y * 2 if kind == "several" else ["dog", " "] * 12
-    for bad_X, bad_y in [(spoilt, y), (X, y[:7]), (X, twos), (X[:, :, :5], y[:-1])]:
-        for method in ("fit", "partial_fit"):
-            if hasattr(model, method):
-                with pytest.raises(ValueError, match=r".+"):
-                    getattr(model, method)(bad_X, bad_y)
-                assert vars(model).keys() == before.keys()
-                assert all(value is before[attribute] for attribute, value in vars(model).items())
-        np.testing.assert_array_equal(scores(model, kind), expected)
-    assert model.n_features_in_ == N_FEATURES
 
 
 LISTS = [["rain"], ["rain", "dog"], []] * 8

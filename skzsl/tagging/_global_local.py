@@ -275,6 +275,9 @@ class GlobalLocalAttentionClassifier(TaggingNet):
 
     def _train_global(self, segments, codes, build, course):
         """Train the global stream alone; its history and its state."""
+        from ..nets import net_parameters
+
+        net_parameters(self)  # what the local stream cannot be trained with is refused now
         if self.global_net is None:
             self._train_stream(self._conv_stream(segments.values.shape[-1], **build), segments, codes, course)
             return self.history_, self.module_.state_dict()

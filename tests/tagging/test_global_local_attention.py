@@ -206,19 +206,6 @@ def test_wrong_global_nets_are_refused(events, wrong, training, message):
         make_model(wrong, training=training).fit(*events)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        *({"window": 0}, {"n_windows": 0}, {"n_conv_layers": -1}),
-        *({"suppress": 2}, {"training": "frozen"}, {"stream": "both"}),
-    ],
-    ids=str,
-)
-def test_bad_parameters_are_named(events, wrong):
-    with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' parameter"):
-        make_model(**wrong).fit(*events)
-
-
 def test_frozen_nets_of_other_labels_or_features_are_refused(events):
     X, y = events
     frozen = FrozenEstimator(make_net(max_epochs=1).fit(X, y))
@@ -330,3 +317,9 @@ def test_a_warm_start_keeps_to_its_frozen_net(events):
     assert model.n_iter_ == epochs
     model.set_params(global_net=FrozenEstimator(pickle.loads(pickle.dumps(first)))).fit(X, y)
     assert model.n_iter_ == 2 * epochs
+
+
+def test_settings_of_the_local_stream_are_checked_before_the_global_net_trains(events, monkeypatch):
+    monkeypatch.setattr(MultiLevelAttentionClassifier, "fit", lambda *args: pytest.fail("trained"))
+    with pytest.raises(ValueError, match="optimizer='Adamm'"):
+        make_model(make_net(), training="frozen_global", optimizer="Adamm").fit(*events)

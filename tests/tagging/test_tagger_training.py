@@ -177,18 +177,10 @@ def test_training_that_a_person_interrupts_keeps_what_it_learnt(make_model, clip
         ({"averaged_epochs": 3}, "averaged_epochs=3 is more than max_epochs=2"),
         ({"balanced": True, "shuffle": False}, "balanced=True .* needs shuffle=True"),
         ({"memory": "cache", "warm_start": True}, "use one of the two"),
-        ({"hidden_size": 0}, "'hidden_size' parameter"),
-        ({"dropout": 1.0}, "'dropout' parameter"),
-        ({"mixup": -0.1}, "'mixup' parameter"),
-        ({"balanced": "yes"}, "'balanced' parameter"),
-        ({"lr": 0}, "'lr' parameter"),
-        ({"threshold": None}, "'threshold' parameter"),
         ({"threshold": float("nan")}, "no number"),
-        ({"optimizer": "Adamm"}, "'Adamm' is not in torch"),
-        ({"device": "gpu"}, "device='gpu'"),
     ],
     ids=str,
 )
-def test_bad_parameters_are_named(make_model, clips, parameters, message):
+def test_settings_that_do_not_go_together_are_refused(make_model, clips, parameters, message):
     with pytest.raises(ValueError, match=message):
         make_model(**parameters).fit(*clips)

@@ -200,22 +200,6 @@ def test_one_label_is_refused_before_training():
         make_model().fit(np.eye(1), ["rain"])
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"solver": "sgd"}, "'solver' parameter"),
-        ({"lr": 0}, "'lr' parameter"),
-        ({"temperature": 0}, "'temperature' parameter"),
-        ({"text_encoder": 3}, "'text_encoder' parameter"),
-        ({"solver": "minibatch", "optimizer": "Adamm"}, "'Adamm' is not in torch"),
-        ({"solver": "minibatch", "device": "gpu"}, "device='gpu'"),
-    ],
-)
-def test_bad_parameters_are_named(parameters, message):
-    with pytest.raises(ValueError, match=message):
-        make_model().set_params(**parameters).fit(np.eye(2), ["rain", "dog"])
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif("not __import__('torch').cuda.is_available()", reason="needs a CUDA device")
 def test_gpu_learns_the_map_of_the_cpu(held_out):

@@ -214,16 +214,6 @@ def test_failed_calls_leave_the_fitted_model_as_it_was(held_out):
     assert learned() == before
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [{"alpha_audio": 0}, {"alpha_text": 0.0}, {"alpha_audio": -1}, {"temperature": 0}, {"text_encoder": 3}],
-    ids=str,
-)
-def test_bad_parameters_are_named(parameters):
-    with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter"):
-        make_model().set_params(**parameters).fit(np.eye(2), ["rain", "dog"])
-
-
 def test_thresholds_are_checked_before_the_work(clips):
     with pytest.raises(ValueError, match=r"threshold has shape \(3,\)"):
         make_model(threshold=[1.0, 2.0, 3.0]).fit(*clips)
