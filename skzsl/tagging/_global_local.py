@@ -262,9 +262,9 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         start_global = self.training == "frozen_global" and not course.going_on
         if start_global and course.partial:
             raise ValueError('training="frozen_global" needs fit to train the global stream; pass training="joint".')
-        if course.going_on and isinstance(self.global_net, FrozenEstimator):
-            net, n_features = self.global_net.estimator, segments.values.shape[-1]
-            net._check_serves(self.classes_, n_features, served=self.module_.global_stream)
+        if isinstance(self.global_net, FrozenEstimator):
+            served = self.module_.global_stream if course.going_on else None
+            self.global_net.estimator._check_serves(self.classes_, segments.values.shape[-1], served)
         earlier: list[dict] = []
         if start_global:
             earlier, build["global_start"] = self._train_global(segments, codes, build, course)
@@ -281,12 +281,10 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         if self.global_net is None:
             self._train_stream(self._conv_stream(segments.values.shape[-1], **build), segments, codes, course)
             return self.history_, self.module_.state_dict()
-        if not isinstance(self.global_net, FrozenEstimator):
-            net = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
-            return net.history_, net.module_.state_dict()
-        net = self.global_net.estimator
-        net._check_serves(self.classes_, segments.values.shape[-1])
-        return [], net.module_.state_dict()
+        if isinstance(self.global_net, FrozenEstimator):
+            return [], self.global_net.estimator.module_.state_dict()
+        net = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
+        return net.history_, net.module_.state_dict()
 
     def _build(self, n_features, *, start=None, global_start=None, **build):
         from ..nets import GlobalLocalModule
