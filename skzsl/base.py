@@ -46,6 +46,11 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: dict = {"temperature": [Interval(Real, 0, None, closed="neither")]}
 
+    @property
+    def _post_fit(self) -> tuple[str, ...]:
+        """Parameters that act after training."""
+        return tuple(name for name in ("temperature", "seen_penalty", "threshold") if hasattr(self, name))
+
     def predict(self, X, labels=None):
         """Name the best label of every clip or, for multi-label models, mark the labels above the threshold.
 

@@ -50,11 +50,6 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
     averaged_epochs: int
 
     @property
-    def _post_fit(self) -> tuple[str, ...]:
-        """Parameters that act after training."""
-        return ("threshold",)
-
-    @property
     def _learned(self) -> tuple:
         """What another estimator takes over from this one."""
         weights = {name: weight.cpu().numpy() for name, weight in self.module_.state_dict().items()}

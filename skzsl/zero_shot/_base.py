@@ -40,11 +40,6 @@ class ZeroShotClassifier(EmbeddingClassifier):
     label_texts: Any
     seen_penalty: float
 
-    @property
-    def _post_fit(self) -> tuple[str, ...]:
-        """Parameters that act after training."""
-        return ("temperature", "seen_penalty")
-
     def label_vectors(self, labels=None) -> np.ndarray:
         """Vectors of label texts.
 
@@ -143,10 +138,6 @@ class MultilabelZeroShotClassifier(ZeroShotClassifier):
         **ZeroShotClassifier._parameter_constraints,
         "threshold": THRESHOLD,
     }
-
-    @property
-    def _post_fit(self):
-        return (*super()._post_fit, "threshold")
 
 
 def penalize_seen(model, scores, candidates):
