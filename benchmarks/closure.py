@@ -1,7 +1,7 @@
 """Which code a figure ran: the files of skzsl and the definitions of these scripts that a call reaches.
 
-Imports are followed by name, so that ``from skzsl import ZeroShotRidge`` is the file of this class and not all of skzsl,
-and those inside functions too. Docstrings and comments do not count.
+Imports are followed by name, those inside functions too: ``from skzsl import ZeroShotRidge`` is the file of this class,
+not all of skzsl. Docstrings and comments do not count.
 """
 
 import ast
@@ -10,7 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 HERE = Path(__file__).parent
-UNUSED = {"online": "skzsl.nets", "minibatch": "skzsl.solvers"}  # the room that a solver of ZeroShotBilinear never loads
+UNUSED = {
+    "online": "skzsl.nets",
+    "minibatch": "skzsl.solvers",
+}  # the room that a solver of ZeroShotBilinear never loads
 
 
 class House:
@@ -61,7 +64,7 @@ class House:
         module = place.rpartition(".")[0]
         imports, own = self.imports(module, self.tree(module)), self.definitions(module)
         found = []
-        for name in (name for part in self.parts(place) for name in dotted_names(part)):
+        for name in (name for part in self.parts(place) for name in free_names(part)):
             first, _, rest = name.partition(".")
             if first in own:
                 found.append(f"{module}.{first}")
@@ -116,15 +119,31 @@ class House:
         return ast.literal_eval(assigned["_HOMES"].value)
 
 
-def dotted_names(node):
-    """Names that a piece of code uses, with the attribute taken of each."""
+def free_names(node, local=frozenset()):
+    """Names that a piece of code uses and does not assign itself, with the attribute taken of each."""
+    if isinstance(node, (ast.FunctionDef, ast.Lambda)):
+        local = local | {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)} | set(assigned(node))
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        yield f"{node.value.id}.{node.attr}"
+        names = [node.value.id, node.attr]
     elif isinstance(node, ast.Name):
-        yield node.id
+        names = [node.id]
     else:
         for child in ast.iter_child_nodes(node):
-            yield from dotted_names(child)
+            yield from free_names(child, local)
+        return
+    if names[0] not in local:
+        yield ".".join(names)
+
+
+def assigned(function):
+    """Names that a function assigns, but for those of functions and comprehensions inside."""
+    for child in ast.iter_child_nodes(function):
+        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Store):
+            yield child.id
+        elif isinstance(child, ast.FunctionDef):
+            yield child.name
+        elif not isinstance(child, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            yield from assigned(child)
 
 
 def dump(node):
@@ -134,6 +153,9 @@ def dump(node):
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
-    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+    if (
+        isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        and ast.get_docstring(node, clean=False) is not None
+    ):
         fields["body"] = node.body[1:]
     return f"{type(node).__name__}({' '.join(f'{name}={dump(value)}' for name, value in fields.items())})"
