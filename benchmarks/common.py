@@ -23,12 +23,13 @@ from closure import HERE, UNUSED, House
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "numba", "sentence-transformers")
 
 
-def run(name, calls, tables, n_jobs=1, **options):
+def run(name, calls, tables, load=None, n_jobs=1, alone=(), **options):
     """Measure what ``calls`` names and has no figure yet, then print the tables.
 
-    ``calls(arguments)`` are the calls behind the figures: key -> (function, *arguments), their ``data`` the folder of
-    the embeddings and ``scratch`` one for files. Two jobs at a time have one thread each. A figure is measured anew
-    when the code it ran or what it was given is no longer the same.
+    ``calls(arguments)`` are the calls behind the figures: key -> (function, *arguments). Their ``data`` is the folder
+    of the embeddings, ``loaded`` what ``load`` makes of it, and ``scratch`` a folder for files. Two jobs at a time have
+    one thread each; what is to be alone on the machine comes first. A figure is measured anew when the code it ran or
+    what it was given is no longer the same.
     """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     default = os.environ.get("SKZSL_DATA", HERE.parent.parent / "shared" / "data")
@@ -39,7 +40,10 @@ def run(name, calls, tables, n_jobs=1, **options):
     with tempfile.TemporaryDirectory() as arguments.scratch:
         arguments.scratch = Path(arguments.scratch)
         results = Results(name if arguments.__dict__.get("device", "cpu") == "cpu" else f"{name}_{arguments.device}")
-        results.measure(calls(arguments), n_jobs)
+        arguments.loaded = load and load(arguments.data)
+        every = calls(arguments)
+        results.measure({key: every.pop(key) for key in alone}, load, 1)
+        results.measure(every, load, n_jobs)
     for table in printed(results, tables).values():
         print(f"\n{table}")
 
@@ -47,7 +51,7 @@ def run(name, calls, tables, n_jobs=1, **options):
 class Results:
     """Figures of one benchmark in ``results/<name>.json``, saved after each, so that a run resumes where it stopped.
 
-    Each keeps the day, machine and versions it was measured with, the code it ran and a hash of what it was given.
+    Each has the day, machine and versions it was measured with, the code it ran, and a hash of what it was given.
     """
 
     def __init__(self, name):
@@ -58,11 +62,11 @@ class Results:
             for key, figure in stored["figures"].items()
         }
 
-    def measure(self, calls, n_jobs):
+    def measure(self, calls, load, n_jobs):
         """Measure the figures that are missing or that other code gave."""
         missing = {}
         for key, call in calls.items():
-            code, given = identity(self.house, call)
+            code, given = identity(self.house, load, *call)
             figure = self.figures.get(key)
             if figure is None or (figure["code"], figure["given"]) != (code, given):
                 missing[key] = {"code": code, "given": given}
@@ -110,8 +114,8 @@ def setup():
     return {"date": date.today().isoformat(), **machine, "versions": versions}
 
 
-def identity(house, call):
-    """The code that a call runs, and a hash of what it is given."""
+def identity(house, *call):
+    """The code that a call runs, that of what it is given included, and a hash of what it is given."""
     told = list(parts(call))
     ran = sorted({name for kind, name in told if kind == "code"})
     return {"ran": ran, "hash": house.hash(*ran)}, hashlib.sha256(repr(told).encode()).hexdigest()[:12]
