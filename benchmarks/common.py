@@ -145,7 +145,8 @@ def parts(value):
         if hasattr(value, "get_params"):
             defaults = inspect.signature(type(value)).parameters
             for name, setting in value.get_params(deep=False).items():
-                if name != "memory" and repr(setting) != repr(defaults[name].default):
+                default = getattr(defaults.get(name), "default", None)
+                if name != "memory" and (type(setting) is not type(default) or repr(setting) != repr(default)):
                     yield "value", name
                     yield from parts(setting)
 
