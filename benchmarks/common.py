@@ -44,8 +44,8 @@ def run(name, calls, tables, load=None, n_jobs=1, alone=(), **options):
         every = calls(arguments)
         results.measure({key: every.pop(key) for key in alone}, load, 1)
         results.measure(every, load, n_jobs)
-    for table in printed(results, tables).values():
-        print(f"\n{table}")
+    for title, table in printed(results, tables).items():
+        print(f"\n{title}\n\n{table}")
 
 
 class Results:
@@ -165,24 +165,23 @@ def printed(results, tables):
     stale, found = set(results.stale()), {}
     figures = Figures({key: figure["value"] for key, figure in results.figures.items()})
     for name, header, rows in tables(figures):
-        lines = [header, ["---"] * len(header), *rows]
-        cells = [[cell if isinstance(cell, str) else f"{cell:.3f}" for cell in line] for line in lines]
+        lines = [[cell if isinstance(cell, str) else f"{cell:.3f}" for cell in line] for line in [header, *rows]]
+        lines = [f"| {' | '.join(line)} |" for line in lines]
         used = figures.take_used()
-        setups = [results.figures[key]["setup"] for key in used]
-        days, machines = (sorted({say(each) for each in setups}) for say in (lambda s: s["date"], machine_of))
+        setups = (results.figures[key]["setup"] for key in used)
         earlier = len(stale.intersection(used))
-        notes = [f"`python benchmarks/{results.name}.py`", *days, *machines]
+        notes = [f"`python benchmarks/{results.name}.py`", *sorted({day_and_machine(setup) for setup in setups})]
         if earlier:
             notes.append(
                 f"{'' if earlier == len(used) else f'{earlier} of {len(used)} figures '}measured with earlier code"
             )
-        found[name] = "\n".join([*(f"| {' | '.join(line)} |" for line in cells), "", f"{', '.join(notes)}."])
+        found[name] = "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:], "", f"{', '.join(notes)}."])
     return found
 
 
-def machine_of(setup):
-    """Processor and cores in words."""
-    return f"{setup['cores']} cores of {setup['processor']}"
+def day_and_machine(setup):
+    """Day, cores and processor in words."""
+    return f"{setup['date']} on {setup['cores']} cores of {setup['processor']}"
 
 
 class Figures(dict):

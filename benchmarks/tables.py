@@ -12,7 +12,7 @@ from common import HERE, Results, printed
 
 README = HERE / "README.md"
 SCRIPTS = [path.stem for path in sorted((HERE / "results").glob("*.json")) if (HERE / f"{path.stem}.py").is_file()]
-TABLE = re.compile(r"<!-- table: (.+) -->\n.*?<!-- end of table -->", re.DOTALL)
+TABLE = re.compile(r"<!-- table: ([^\n]+) -->\n.*?<!-- end of table -->", re.DOTALL)
 
 
 def all_tables():
@@ -45,7 +45,8 @@ def main():
             print(f"measured with earlier code: {script}: {key}")
     pairs = zip(TABLE.finditer(text), TABLE.finditer(new), strict=True)
     differing = [old[1] for old, fresh in pairs if old[0] != fresh[0]]
-    print(*(f"differs in README.md: {title}" for title in differing), sep="\n")
+    for title in differing:
+        print(f"differs in README.md: {title}")
     raise SystemExit(bool(differing))
 
 
