@@ -6,7 +6,7 @@ not all of skzsl. Docstrings and comments do not count.
 
 import ast
 import hashlib
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -20,14 +20,18 @@ class House:
     """The code of a folder that holds skzsl, with the scripts of this folder."""
 
     def __init__(self, folder=HERE.parent):
-        self.folder, self._trees, self._hashes = Path(folder), {}, {}
+        self.folder = Path(folder)
+        for method in ("hash", "said", "next_places", "definitions", "imports", "file", "tree"):
+            setattr(self, method, cache(getattr(self, method)))  # the files are read once
 
     def hash(self, *roots):
         """Hash what the roots reach; "NAME without ROOM" stays out of a room."""
-        if roots not in self._hashes:
-            lines = [f"{place} {dump(part)}" for place in sorted(self.closure(*roots)) for part in self.parts(place)]
-            self._hashes[roots] = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
-        return self._hashes[roots]
+        said = "\n".join(map(self.said, sorted(self.closure(*roots))))
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+    def said(self, place):
+        """What a place says, but for docstrings and comments."""
+        return "\n".join(f"{place} {dump(part)}" for part in self.parts(place))
 
     def closure(self, *roots):
         """Files of skzsl, as ``skzsl.metrics._f1``, and definitions of scripts, as ``esc50.search``."""
@@ -54,15 +58,15 @@ class House:
             return name if last in self.definitions(module) else None
         if self.file(module).stem != "__init__":
             return module
-        exported = self.imports(module, self.tree(module)).get(last) or f"{self.homes[last]}.{last}"
+        exported = self.imports(module).get(last) or f"{self.homes[last]}.{last}"
         return self.home(exported)
 
     def next_places(self, place):
         """The places that a place names."""
         if place.startswith("skzsl"):
-            return [self.home(name) for name in self.imports(place, self.tree(place)).values()]
+            return [self.home(name) for name in self.imports(place).values()]
         module = place.rpartition(".")[0]
-        imports, own = self.imports(module, self.tree(module)), self.definitions(module)
+        imports, own = self.imports(module), self.definitions(module)
         found = []
         for name in (name for part in self.parts(place) for name in free_names(part)):
             first, _, rest = name.partition(".")
@@ -88,11 +92,11 @@ class House:
                 found.setdefault(name, []).append(part)
         return found
 
-    def imports(self, module, tree):
+    def imports(self, module):
         """Local name -> dotted name of all that is imported, inside functions too."""
         found, package = {}, module.split(".")
         package = package if self.file(module).stem == "__init__" else package[:-1]
-        for part in ast.walk(tree):
+        for part in ast.walk(self.tree(module)):
             if isinstance(part, ast.ImportFrom):
                 source = [*package[: len(package) + 1 - part.level], part.module] if part.level else [part.module]
                 source = ".".join(filter(None, source))
@@ -108,9 +112,7 @@ class House:
 
     def tree(self, module):
         """The syntax of a module."""
-        if module not in self._trees:
-            self._trees[module] = ast.parse(self.file(module).read_text())
-        return self._trees[module]
+        return ast.parse(self.file(module).read_text())
 
     @cached_property
     def homes(self):

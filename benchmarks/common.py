@@ -20,6 +20,7 @@ import joblib
 import numpy as np
 from closure import HERE, UNUSED, House
 
+HOUSE = House()
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "numba", "sentence-transformers")
 
 
@@ -55,7 +56,7 @@ class Results:
     """
 
     def __init__(self, name):
-        self.name, self.path, self.house = name, HERE / "results" / f"{name}.json", House()
+        self.name, self.path = name, HERE / "results" / f"{name}.json"
         stored = json.loads(self.path.read_text()) if self.path.exists() else {"figures": {}}
         self.figures = {
             key: {**figure, "setup": stored["setups"][figure["setup"]], "code": stored["codes"][figure["code"]]}
@@ -66,7 +67,7 @@ class Results:
         """Measure the figures that are missing or that other code gave."""
         missing = {}
         for key, call in calls.items():
-            code, given = identity(self.house, load, *call)
+            code, given = identity(load, *call)
             figure = self.figures.get(key)
             if figure is None or (figure["code"], figure["given"]) != (code, given):
                 missing[key] = {"code": code, "given": given}
@@ -94,12 +95,10 @@ class Results:
         stored = {"setups": shared["setup"], "codes": shared["code"], "figures": places}
         self.path.write_text(json.dumps(stored, indent=1) + "\n")
 
-    def stale(self, house=None):
-        """Keys of the figures that other code gave than that of a house: of this one, or of a copy."""
-        house = house or self.house
-        return [
-            key for key, figure in self.figures.items() if house.hash(*figure["code"]["ran"]) != figure["code"]["hash"]
-        ]
+    def stale(self):
+        """Keys of the figures that other code gave than that of today."""
+        codes = {key: figure["code"] for key, figure in self.figures.items()}
+        return [key for key, code in codes.items() if HOUSE.hash(*code["ran"]) != code["hash"]]
 
 
 def _keyed(key, function, *arguments):
@@ -114,11 +113,11 @@ def setup():
     return {"date": date.today().isoformat(), **machine, "versions": versions}
 
 
-def identity(house, *call):
+def identity(*call):
     """The code that a call runs, that of what it is given included, and a hash of what it is given."""
     told = list(parts(call))
     ran = sorted({name for kind, name in told if kind == "code"})
-    return {"ran": ran, "hash": house.hash(*ran)}, hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+    return {"ran": ran, "hash": HOUSE.hash(*ran)}, hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
 def parts(value):
