@@ -2,8 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-BENCHMARKS := compare_esc50 compare_audioset esc50 speed_bilinear audioset_zero_shot audioset_tagging semanticac soundscapes search \
-	speed_ridge speed_metrics speed_ranking_loss speed_nets speed_contrastive memory
 
 .PHONY: demo test lint docs bench clean
 
@@ -21,6 +19,8 @@ lint: .venv/.test
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
+BENCHMARKS := compare_esc50 compare_audioset esc50 speed_bilinear audioset_zero_shot audioset_tagging semanticac soundscapes search \
+	speed_ridge speed_metrics speed_ranking_loss speed_nets speed_contrastive memory
 bench: .venv/.bench
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py
