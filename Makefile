@@ -33,21 +33,11 @@ lint: .venv/.test
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
+BENCHMARKS := compare_esc50 compare_audioset esc50 speed_bilinear audioset_zero_shot audioset_tagging semanticac soundscapes search \
+	speed_ridge speed_metrics speed_ranking_loss speed_nets speed_contrastive memory
 bench: .venv/.bench
-	$(BIN)/python benchmarks/compare.py
-	$(BIN)/python benchmarks/esc50.py
-	$(BIN)/python benchmarks/speed_bilinear.py
-	$(BIN)/python benchmarks/audioset_zero_shot.py
-	$(BIN)/python benchmarks/audioset_tagging.py
-	$(BIN)/python benchmarks/semanticac.py
-	$(BIN)/python benchmarks/soundscapes.py
-	$(BIN)/python benchmarks/search.py
-	$(BIN)/python benchmarks/speed_ridge.py
-	$(BIN)/python benchmarks/speed_metrics.py
-	$(BIN)/python benchmarks/speed_ranking_loss.py
-	$(BIN)/python benchmarks/speed_nets.py
-	$(BIN)/python benchmarks/speed_contrastive.py
-	$(BIN)/python benchmarks/memory.py
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
+	$(BIN)/python benchmarks/tables.py
 
 .venv/.python:
 	$(PYTHON) -m venv .venv

@@ -5,17 +5,16 @@ seed); then each model was trained on the whole set and tested once a seed. Trai
 ``torch.autocast`` sees fit, prediction in float32; fits run two at a time on one thread each.
 """
 
-import hashlib
 import os
 import time
 
 import numpy as np
 import torch
-from common import Results, fingerprint, measure_all, parser, print_table
+from common import run, spread
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier, nets
+from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier
 from skzsl.datasets import load_audioset_vggish
 from skzsl.metrics import d_prime, mean_average_precision, mean_roc_auc
 
@@ -58,6 +57,7 @@ HEADLINES = {
     "2-A-1-A": attention("2-A-1-A"),
     "global-local over 1-A-1-A-1-A": global_local(attention("1-A-1-A-1-A")),
 }
+BEST = HEADLINES["global-local over 1-A-1-A-1-A"]
 ONCE = {
     "max pooling (1-max)": attention("1-max"),
     "single level (1-A)": attention("1-A"),
@@ -74,7 +74,7 @@ SHORTER = {
 }
 
 
-def measure(key, model, seed, train, test):
+def measure(model, seed, train, test):
     """Train, and score the clips of ``test`` by every stream; a given global net is trained first, by itself."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -94,7 +94,7 @@ def measure(key, model, seed, train, test):
         figures[name] |= {**found, "d'": d_prime(test[1], scores)}
     if streams.get("global", model) is not model:
         figures["fused"]["seconds"] += figures["global"]["seconds"]
-    return key, figures
+    return figures
 
 
 def fit(model, seed, train):
@@ -112,81 +112,64 @@ def seconds_on_all_cores(model, train):
     return fit(clone(model), 0, train)[1]["seconds"]
 
 
-def run(results, models, seeds, train, test, prefix, code):
-    """Measure what is missing, two at a time, and save each as it comes."""
-    codes = {name: fingerprint_of(model, code) for name, model in models.items()}
-    calls = {
-        f"{prefix}, {name}, seed {seed}": (codes[name], figures_of, f"{prefix}, {name}", model, seed, train, test)
-        for seed in seeds
-        for name, model in models.items()
-    }
-    found = measure_all(results, calls)
-    return {name: [found[f"{prefix}, {name}, seed {seed}"] for seed in seeds] for name in models}
-
-
-def figures_of(*arguments):
-    """What is measured, without its name."""
-    return measure(*arguments)[1]
-
-
-def fingerprint_of(model, code):
-    """Hash a model, by its parameters that are not the defaults down to the net inside, and the code."""
-    return hashlib.sha256(f"{code} {model.__repr__(N_CHAR_MAX=10_000)}".encode()).hexdigest()[:12]
-
-
 PUBLISHED = [
     ["published, 2 million clips: benchmark", ".314", ".959", "2.452", "-", "-"],
     ["published, 2 million clips: single level", ".327", ".965", "2.558", "-", "-"],
     ["published, 2 million clips: 2-A-1-A", ".360", ".970", "2.660", "-", "-"],
 ]
+TABLES = {
+    "Evaluation set, mean ± sd over three seeds": ("evaluation", HEADLINES, SEEDS),
+    "Evaluation set, one seed": ("evaluation", ONCE, [0]),
+    "Evaluation set, one seed, 4 epochs": ("evaluation, shorter", SHORTER, [0]),
+    "Chosen among, on a quarter of the balanced set held out": ("held out", SEARCH, [0]),
+}
 
 
-def chance(y):
-    """A random order: the frequency of each label."""
-    return ["chance", f"{y.to_numpy().mean():.3f}", "0.500", "0.000", "-", "-"]
+def frequency(y):
+    """The mean average precision of a random order: the mean frequency of the labels."""
+    return float(y.to_numpy().mean())
 
 
-def table(title, found, streams=("fused",), rows=()):
-    """Print the figures of every stream that a model has, with their spread over seeds."""
-    rows = list(rows)
-    for name, runs in found.items():
-        for stream in (stream for stream in streams if stream in runs[0]):
-            row = [name if stream == "fused" else f"... {stream} stream alone"]
-            for metric, digits in (("mAP", 4), ("AUC", 3), ("d'", 3)):
-                values = [figures[stream][metric] for figures in runs]
-                spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-                row.append(f"{np.mean(values):.{digits}f}{spread}")
-            minutes = np.mean([figures[stream]["seconds"] for figures in runs]) / 60
-            rows.append([*row, str(runs[0][stream]["epochs"]), f"{minutes:.1f}"])
-    print_table(title, ["", "mAP", "AUC", "d'", "epochs", "minutes a fit"], rows)
+def load(folder):
+    """The balanced and the evaluation set."""
+    return [load_audioset_vggish(folder / f"audioset_vggish_{part}.npz") for part in ("bal_train", "eval")]
 
 
-def main():
-    """Measure and print."""
-    data = parser(__doc__).parse_args().data
-    train = load_audioset_vggish(f"{data}/audioset_vggish_bal_train.npz")
-    test = load_audioset_vggish(f"{data}/audioset_vggish_eval.npz")
-    results = Results("audioset_tagging", {})
-    modules = (nets.multi_level, nets.global_local, nets.attention_pooling, nets.layers)
-    code = fingerprint(*modules, measure, fit)
-
-    streams = ("fused", "global", "local")
-    whole, new = (train.X, train.y), (test.X, test.y)
-    found = run(results, HEADLINES, SEEDS, whole, new, "evaluation", code)
-    table("Evaluation set, mean ± sd over three seeds", found, streams, [*PUBLISHED, chance(test.y)])
-    name, best = list(HEADLINES.items())[-1]
-    seconds = results.get("fit alone", lambda: seconds_on_all_cores(best, whole), fingerprint_of(best, code))
-    print(f"\nBoth streams of {name} in one call of fit, on {os.cpu_count()} cores: {seconds / 60:.1f} minutes.")
-    found = run(results, ONCE, [0], whole, new, "evaluation", code)
-    table("Evaluation set, one seed", found, streams)
-    found = run(results, SHORTER, [0], whole, new, "evaluation, shorter", code)
-    table("Evaluation set, one seed, 4 epochs", found)
+def calls(arguments):
+    """Every model and seed of each table, and one fit with the machine to itself."""
+    train, test = arguments.loaded
     held, *kept = np.array_split(np.random.RandomState(0).permutation(len(train.X)), 4)
-    kept = np.concatenate(kept)
-    parts = [(train.X[rows], train.y.iloc[rows]) for rows in (kept, held)]
-    found = run(results, SEARCH, [0], *parts, "held out", code)
-    table("Chosen among, on a quarter of the balanced set held out", found, streams)
+    evaluation = [(part.X, part.y) for part in (train, test)]
+    held_out = [(train.X[rows], train.y.iloc[rows]) for rows in (np.concatenate(kept), held)]
+    found = {"chance": (frequency, test.y), "fit alone": (seconds_on_all_cores, BEST, evaluation[0])}
+    for prefix, models, seeds in TABLES.values():
+        clips = held_out if prefix == "held out" else evaluation
+        for seed in seeds:
+            found |= {
+                f"{prefix}, {name}, seed {seed}": (measure, model, seed, *clips) for name, model in models.items()
+            }
+    return found
+
+
+def tables(figures):
+    """Figures of every stream that a model has, with their spread over seeds."""
+    for title, (prefix, models, seeds) in TABLES.items():
+        rows = []
+        if models is HEADLINES:
+            rows = [*PUBLISHED, ["chance", figures["chance"], "0.500", "0.000", "-", "-"]]
+        for name in models:
+            runs = [figures[f"{prefix}, {name}, seed {seed}"] for seed in seeds]
+            for stream in (stream for stream in ("fused", "global", "local") if stream in runs[0]):
+                row = [name if stream == "fused" else f"... {stream} stream alone"]
+                for metric, digits in (("mAP", 4), ("AUC", 3), ("d'", 3)):
+                    values = [found[stream][metric] for found in runs]
+                    row.append(spread(values, digits) if len(seeds) > 1 else f"{values[0]:.{digits}f}")
+                minutes = np.mean([found[stream]["seconds"] for found in runs]) / 60
+                rows.append([*row, str(runs[0][stream]["epochs"]), f"{minutes:.1f}"])
+        yield title, ["", "mAP", "AUC", "d'", "epochs", "minutes a fit"], rows
+    rows = [[f"{figures['fit alone'] / 60:.1f}"]]
+    yield "Both streams of global-local over 1-A-1-A-1-A in one call of fit, all cores", ["minutes"], rows
 
 
 if __name__ == "__main__":
-    main()
+    run("audioset_tagging", calls, tables, load, n_jobs=2, alone=["fit alone"])

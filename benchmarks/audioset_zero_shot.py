@@ -6,13 +6,12 @@ test labels are scored once. Then five random folds of all 527 labels: train on 
 unseen label, test all clips of the evaluation part.
 """
 
-import inspect
 import time
 import warnings
 
 import audioset
 import numpy as np
-from common import Results, fingerprint, parser, print_table
+from common import run
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_union
 from sklearn.preprocessing import StandardScaler
@@ -50,11 +49,15 @@ class Rotations:
     def __init__(self, folder):
         X, y, _, self.texts = audioset.load(folder)
         y, folds = y[audioset.leaf_labels(folder, y)], GreedyLabelFolds(3)
-        self.report, labels = folds.report(y), folds.label_folds(y)
+        self.report, labels = folds.report(y).to_dict("list"), folds.label_folds(y)
         self.parts = []
         for test, rows in enumerate(folds.rotations(X, y)):
             of_part = [labels[(test + 2) % 3], labels[(test + 1) % 3], labels[test]]
             self.parts.append([(X[r], y.iloc[r][names]) for r, names in zip(rows, of_part, strict=True)])
+
+    def count(self):
+        """Labels and clips of each fold."""
+        return self.report
 
 
 def choose_and_test(fitted, validation, test, alphas, model):
@@ -79,7 +82,7 @@ def inner(fitted):
     return fitted
 
 
-def run(estimator, parts, alphas):
+def fit_and_test(estimator, parts, alphas):
     """Fit on the first part, choose on the second, test on the third."""
     train, validation, test = parts
     start = time.perf_counter()
@@ -164,7 +167,7 @@ def supervised(parts, texts, seed):
         tune, train = np.split(train, [len(train) // 8])
         estimator = audioset.recipe(texts, y.shape[1], seed)
         part = [(X[r], y.iloc[r]) for r in (train, tune, test)]
-        tested.append(run(estimator, part, [0.5])["figures"])
+        tested.append(fit_and_test(estimator, part, [0.5])["figures"])
     return np.mean(tested, axis=0).tolist()
 
 
@@ -190,68 +193,60 @@ def mean_and_spread(values):
     return [f"{m:.3f} ± {s:.3f}" for m, s in zip(np.mean(values, axis=0), np.std(values, axis=0, ddof=1), strict=True)]
 
 
-def greedy_table(results, code, rotations):
-    """Rows of the first table."""
-    table = [
+def settle():
+    """That folds of clips may lack a label is no news."""
+    warnings.simplefilter("ignore", UndefinedLabelWarning)
+    warnings.filterwarnings("ignore", message="n_components > n_samples")
+
+
+def calls(arguments):
+    """Every model on each rotation of the greedy folds, and the recipe on random folds."""
+    settle()
+    texts, found = arguments.loaded.texts, {"folds": (arguments.loaded.count,)}
+    for r, parts in enumerate(arguments.loaded.parts):
+        found[f"zero rule, rotation {r}"] = (zero_rule, parts)
+        found[f"closed form, rotation {r}"] = (closed_form, parts, texts)
+        for seed in SEEDS:
+            for name, (estimator, alphas) in rows(texts, parts[0][1].shape[1], seed).items():
+                found[f"{name}, rotation {r}, seed {seed}"] = (fit_and_test, estimator, parts, alphas)
+        found[f"supervised, rotation {r}"] = (supervised, parts, texts, 0)
+    return found | {f"random folds, seed {seed}": (random_folds, arguments.data, seed) for seed in SEEDS}
+
+
+def tables(figures):
+    """Means and deviations over rotations and seeds."""
+    published = [
         ["published (other labels)", "0.180", "0.040", "-", "-"],
         ["published, uniform", "0.140", "0.008", "-", "-"],
         ["published, supervised", "0.450", "0.320", "-", "-"],
     ]
-    zero = [zero_rule(parts) for parts in rotations.parts]
-    table.append(["zero rule, an oracle (published .130 / .004)", *mean_and_spread(zero), "-", "-"])
-    closed = [
-        results.get(
-            f"closed form, rotation {r}", lambda p=parts: closed_form(p, rotations.texts), fingerprint(closed_form)
-        )
-        for r, parts in enumerate(rotations.parts)
-    ]
-    table.append(["ESZSL, closed form, the recipe's texts", *mean_and_spread(closed)])
-    figures = {}
-    for name in rows(rotations.texts, 2, 0):
-        found = []
-        for rotation, parts in enumerate(rotations.parts):
-            for seed in SEEDS:
-                estimator, alphas = rows(rotations.texts, parts[0][1].shape[1], seed)[name]
-                key = f"{name}, rotation {rotation}, seed {seed}"
-                found.append(results.get(key, lambda e=estimator, p=parts, a=alphas: run(e, p, a), code))
-        figures[name] = np.array([each["figures"] for each in found])
-        table.append([name, *mean_and_spread(figures[name])])
-    above = (figures["recipe: attention"] > figures["recipe: uniform"]).sum(axis=0)
-    print(f"runs of {len(found)} in which attention is above uniform:", dict(zip(COLUMNS, above.tolist(), strict=True)))
-    bound = [
-        results.get(f"supervised, rotation {r}", lambda p=parts: supervised(p, rotations.texts, 0), code)
-        for r, parts in enumerate(rotations.parts)
-    ]
-    table.append(["supervised bound: the recipe trained on the test labels", *mean_and_spread(bound)])
-    return table
+    rotations = range(3)
 
+    def row(title, key):
+        return [title, *mean_and_spread([figures[f"{key}, rotation {r}"] for r in rotations])]
 
-def random_table(results, code, folder):
-    """Rows of the second table: means over folds, spread over folds and seeds."""
-    runs = [results.get(f"random folds, seed {s}", lambda s=s: random_folds(folder, s), code) for s in SEEDS]
-    return [
-        [f"recipe: {name}", *mean_and_spread([fold[name] for folds in runs for fold in folds])]
-        for name in ("uniform", "attention")
-    ]
+    table = [*published, [*row("zero rule, an oracle (published .130 / .004)", "zero rule"), "-", "-"]]
+    table.append(row("ESZSL, closed form, the recipe's texts", "closed form"))
+    found = {}
+    for name in dict.fromkeys(key.split(", rotation ")[0] for key in figures if ", rotation " in key and "seed" in key):
+        runs = [figures[f"{name}, rotation {r}, seed {seed}"] for r in rotations for seed in SEEDS]
+        found[name] = np.array([each["figures"] for each in runs])
+        table.append([name, *mean_and_spread(found[name])])
+    table.append(row("supervised bound: the recipe trained on the test labels", "supervised"))
+    yield "365 leaf labels, three greedy folds: mean ± sd over rotations and seeds", ["", *COLUMNS], table
+    above = (found["recipe: attention"] > found["recipe: uniform"]).sum(axis=0)
+    table = [[f"{count} of {len(found['recipe: attention'])}" for count in above]]
+    yield "Runs in which attention is above uniform aggregation", COLUMNS, table
 
+    report = figures["folds"]
+    yield "The greedy folds", [*report], [list(map(str, fold)) for fold in zip(*report.values(), strict=True)]
 
-def main():
-    arguments = parser(__doc__.splitlines()[0]).parse_args()
-    warnings.simplefilter("ignore", UndefinedLabelWarning)
-    warnings.filterwarnings("ignore", message="n_components > n_samples")  # folds of clips may lack a label
-    results = Results("audioset_zero_shot", {})
-    code = fingerprint(
-        inspect.getmodule(ZeroShotTemporalAttention), inspect.getmodule(ScoreNormalizer), audioset, run, rows
-    )
-    rotations = Rotations(arguments.data)
-    print(rotations.report)
-    table = greedy_table(results, code, rotations)
-    print_table("365 leaf labels, three greedy folds: mean ± sd over rotations and seeds", ["", *COLUMNS], table)
-    table = [["chance", "0.005", "0.500"], *random_table(results, code, arguments.data)]
-    print_table(
-        "527 labels, five random folds: unseen labels, mean ± sd over folds and seeds", ["", "mAP", "AUC"], table
-    )
+    folds = [fold for seed in SEEDS for fold in figures[f"random folds, seed {seed}"]]
+    table = [["chance", "0.005", "0.500"]]
+    for name in ("uniform", "attention"):
+        table.append([f"recipe: {name}", *mean_and_spread([fold[name] for fold in folds])])
+    yield "527 labels, five random folds: unseen labels, mean ± sd over folds and seeds", ["", "mAP", "AUC"], table
 
 
 if __name__ == "__main__":
-    main()
+    run("audioset_zero_shot", calls, tables, Rotations)

@@ -1,4 +1,4 @@
-"""The AudioSet part of compare.py: several labels a clip, random label folds and folds without relatives.
+"""Every zero-shot model on AudioSet: several labels a clip, random label folds and folds without relatives.
 
 Clips of the balanced part that have no unseen label train, and all clips of the evaluation part are tested. The
 labels of the next fold and 30 % of the training clips are held out inside: mean average precision of these labels on
@@ -6,18 +6,16 @@ these clips chooses among candidates, with and without ScoreNormalizer, and macr
 labels and one for seen ones, whose difference is what calibrated stacking subtracts.
 """
 
-import inspect
 import time
 import warnings
-from functools import cache
+from functools import cache, partial
 
 import audioset
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from audioset_zero_shot import f1, mean_and_spread, pool
-from common import fingerprint, print_table
+from common import run
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import clone
 from sklearn.model_selection import KFold
@@ -31,8 +29,6 @@ from skzsl import (
     ZeroShotContrastive,
     ZeroShotConvex,
     ZeroShotRidge,
-    ZeroShotTemporalAttention,
-    nets,
     with_labels,
 )
 from skzsl.datasets import load_audioset_ontology
@@ -43,6 +39,7 @@ from skzsl.preprocessing import Segmentwise
 
 KINDS = {"random": "five random label folds", "ontology": "five label folds without seen relatives"}
 HEADER = ["", "mAP", "AUC", "micro F1", "macro F1", "mAP, seen", "macro F1, seen", "H of macro F1"]
+COUNTS = {"labels": "labels", "training clips": "training clips", "relatives": "pairs of relatives"}
 TIMES = ["fit, s", "predict, s", "search, s"]
 N_FOLDS = 5
 SUPERVISED = {"attention_activation": "sigmoid", "dropout": 0.6, "batch_size": 512}
@@ -118,40 +115,63 @@ def relatives_report(folder, kind):
     return found
 
 
-def candidates(texts, n_labels, memory):
-    """Name to the estimators that its search chooses from."""
+def clips(model, memory):
+    """Mean, maximum and deviation over segments before a model, with normalised scores."""
+    scaling = make_pipeline(StandardScaler(), FunctionTransformer(audioset.undo_whitening))
+    steps = [("segments", Segmentwise(scaling)), ("pool", FunctionTransformer(pool)),
+             ("centre", StandardScaler(with_std=False)), ("unit", Normalizer())]  # fmt: skip
+    return ScoreNormalizer(Pipeline([*steps, ("model", model)], memory=memory and str(memory)))
+
+
+def encoders(texts, n_labels):
+    """Both texts side by side, as they are and through a kernel."""
     union = make_union(audioset.centred(texts["description"]), audioset.centred(texts["words"]))
-    encoders = [make_pipeline(union, Normalizer()), audioset.joined_text(texts, n_labels)]
+    return [make_pipeline(union, Normalizer()), audioset.joined_text(texts, n_labels)]
 
-    def clips(model):
-        scaling = make_pipeline(StandardScaler(), FunctionTransformer(audioset.undo_whitening))
-        steps = [("segments", Segmentwise(scaling)), ("pool", FunctionTransformer(pool)),
-                 ("centre", StandardScaler(with_std=False)), ("unit", Normalizer())]  # fmt: skip
-        return ScoreNormalizer(Pipeline([*steps, ("model", model)], memory=memory))
 
-    def net(encoder, **settings):
-        settings = {"logit_scale": 2.0, "lr": 0.003, "standardize": False, "device": "cpu", **settings}
-        return clips(ZeroShotContrastive(encoder, head="mlp", batch_size=256, random_state=0, **settings))
+def ridge(texts, n_labels, memory):
+    """Candidates of ZeroShotRidge."""
+    return [
+        clips(ZeroShotRidge(encoder, alpha_audio=alpha_audio, alpha_text=alpha_text), memory)
+        for encoder in encoders(texts, n_labels)
+        for alpha_audio in (1.0, 10.0, 100.0)
+        for alpha_text in (0.1, 1.0, 10.0)
+    ]
 
-    def convex(encoder, epochs, n_top):
-        tagger = MultiLevelAttentionClassifier("1-mean", max_epochs=epochs, device="cpu", random_state=0, **SUPERVISED)
-        return clips(ZeroShotConvex(encoder, classifier=tagger, n_top=n_top))
 
-    attention = {"device": "cpu"}
-    return {
-        "ZeroShotRidge": [
-            clips(ZeroShotRidge(encoder, alpha_audio=alpha_audio, alpha_text=alpha_text))
-            for encoder in encoders for alpha_audio in (1.0, 10.0, 100.0) for alpha_text in (0.1, 1.0, 10.0)
-        ],
-        "ZeroShotContrastive": [net(encoder, max_epochs=epochs) for encoder in encoders for epochs in (5, 10)],
-        "ZeroShotTemporalAttention": [audioset.recipe(texts, n_labels, 0, lr=lr, **attention) for lr in (0.01, 0.03)],
-        "ZeroShotTemporalAttention, uniform": [
-            audioset.recipe(texts, n_labels, 0, lr=lr, alpha=0.0, train_on="fused", **attention) for lr in (0.01, 0.03)
-        ],
-        "ZeroShotConvex, tagger of clips": [
-            convex(encoder, epochs, n_top) for encoder in encoders for epochs in (8, 16) for n_top in (10, 100)
-        ],
-    }  # fmt: skip
+def contrastive(texts, n_labels, memory):
+    """Candidates of ZeroShotContrastive."""
+    settings = {"logit_scale": 2.0, "lr": 0.003, "standardize": False, "device": "cpu", "random_state": 0}
+    return [
+        clips(ZeroShotContrastive(encoder, head="mlp", batch_size=256, max_epochs=epochs, **settings), memory)
+        for encoder in encoders(texts, n_labels) for epochs in (5, 10)
+    ]  # fmt: skip
+
+
+def attention(texts, n_labels, _, **settings):
+    """Candidates of ZeroShotTemporalAttention."""
+    return [audioset.recipe(texts, n_labels, 0, lr=lr, device="cpu", **settings) for lr in (0.01, 0.03)]
+
+
+def convex(texts, n_labels, memory):
+    """Candidates of ZeroShotConvex on a tagger of clips."""
+
+    def tagger(epochs):
+        return MultiLevelAttentionClassifier("1-mean", max_epochs=epochs, device="cpu", random_state=0, **SUPERVISED)
+
+    return [
+        clips(ZeroShotConvex(encoder, classifier=tagger(epochs), n_top=n_top), memory)
+        for encoder in encoders(texts, n_labels) for epochs in (8, 16) for n_top in (10, 100)
+    ]  # fmt: skip
+
+
+CANDIDATES = {
+    "ZeroShotRidge": ridge,
+    "ZeroShotContrastive": contrastive,
+    "ZeroShotTemporalAttention": attention,
+    "ZeroShotTemporalAttention, uniform": partial(attention, alpha=0.0, train_on="fused"),
+    "ZeroShotConvex, tagger of clips": convex,
+}
 
 
 def settle():
@@ -177,7 +197,7 @@ def best_cut(truth, scores):
     return float(max(cuts, key=lambda cut: multilabel_f1(truth, scores > cut)))
 
 
-def measure(folder, kind, fold, name, memory):
+def measure(folder, kind, fold, candidates, memory):
     """Search on held-out training labels, then train on all of them and test the unseen and the seen ones."""
     settle()
     X, y, n_train, texts, parents = load(folder)
@@ -186,7 +206,7 @@ def measure(folder, kind, fold, name, memory):
     seen, rows = parts(y, n_train, folds, fold)
     held, known, train, outside = inner_split(y[seen], rows, folds, fold)
     start, best = time.perf_counter(), None
-    for number, candidate in enumerate(candidates(texts, len(known), memory)[name]):
+    for number, candidate in enumerate(candidates(texts, len(known), memory)):
         fitted = clone(candidate).fit(X[train], y.iloc[train][known])
         for way, model in {"normalised": fitted, "raw": fitted.estimator_}.items():
             value = mean_average_precision(y.iloc[outside][held], scores_of(model, X[outside], held))
@@ -197,7 +217,7 @@ def measure(folder, kind, fold, name, memory):
     cuts = [best_cut(y.iloc[outside][names], of_part) for names, of_part in zip((held, known), scores, strict=True)]
     search_s = time.perf_counter() - start
 
-    chosen = candidates(texts, len(seen), None)[name][number]
+    chosen = candidates(texts, len(seen), None)[number]
     start = time.perf_counter()
     fitted = clone(chosen if way == "normalised" else chosen.estimator).fit(X[rows], y.iloc[rows][seen])
     fit_s = time.perf_counter() - start
@@ -258,60 +278,38 @@ def baselines(folder, kind):
     return found
 
 
-def calls(folder, memory):
-    """Key to code, function and arguments of every figure on AudioSet."""
-    shared = (audioset, pool, load, relatives, label_folds, parts)
-    modules = {
-        "ZeroShotRidge": (ZeroShotRidge,),
-        "ZeroShotContrastive": (ZeroShotContrastive, nets.ContrastiveModule),
-        "ZeroShotTemporalAttention": (ZeroShotTemporalAttention, nets.TemporalAttentionModule),
-        "ZeroShotTemporalAttention, uniform": (ZeroShotTemporalAttention, nets.TemporalAttentionModule),
-        "ZeroShotConvex, tagger of clips": (
-            ZeroShotConvex,
-            MultiLevelAttentionClassifier,
-            nets.MultiLevelAttentionModule,
-        ),
-    }
-    found = {}
+def calls(arguments):
+    """What the folds are, what needs no search, and every model on every fold."""
+    folder, found = arguments.data, {"supervised": (supervised, arguments.data)}
     for kind in KINDS:
-        code = fingerprint(*shared, relatives_report, leakage_report)
-        found[f"audioset, {kind}, relatives"] = (code, relatives_report, folder, kind)
-        found[f"audioset, {kind}, baselines"] = (fingerprint(*shared, baselines), baselines, folder, kind)
-    code = (
-        f"{fingerprint(*shared, supervised, best_cut, inspect.getmodule(MultiLevelAttentionClassifier))}-{SUPERVISED}"
-    )
-    found["audioset, supervised"] = (joblib.hash(code)[:12], supervised, folder)
-    for name, estimators in candidates(load(folder)[3], 2, None).items():
-        own = {inspect.getmodule(each) for each in (*modules[name], ScoreNormalizer, nets.EmbeddingNet)}
-        own = sorted(own, key=lambda module: module.__name__)
-        code = fingerprint(*shared, measure, inner_split, best_cut, figures, scores_of, *own)
-        code = f"{code}-{joblib.hash(estimators)[:6]}"
-        for kind in KINDS:
-            for fold in range(N_FOLDS):
-                key = f"audioset, {kind}, {name}, fold {fold}"
-                found[key] = (code, measure, folder, kind, fold, name, memory)
+        found[f"{kind}, relatives"] = (relatives_report, folder, kind)
+        found[f"{kind}, baselines"] = (baselines, folder, kind)
+        for name, candidates in CANDIDATES.items():
+            given = (candidates, arguments.scratch)
+            found |= {f"{kind}, {name}, fold {fold}": (measure, folder, kind, fold, *given) for fold in range(N_FOLDS)}
     return found
 
 
-def tables(_, found):
-    """Print what the folds are, and a table of figures for each kind of fold."""
+def tables(figures):
+    """What the folds are, and a table of figures for each kind of fold."""
     for kind, title in KINDS.items():
-        report, base = found[f"audioset, {kind}, relatives"], np.array(found[f"audioset, {kind}, baselines"])
-        print(f"\n{title}: {report['labels']} labels unseen, {report['training clips']} training clips, "
-              f"{sum(report['relatives'])} pairs of relatives parted, {len(report['left out'])} labels left out "
-              f"{', '.join(report['left out'])}")  # fmt: skip
+        report, base = figures[f"{kind}, relatives"], np.array(figures[f"{kind}, baselines"])
+        table = [[what, *map(str, report[name])] for name, what in COUNTS.items()]
+        yield f"AudioSet, {title}: sizes", ["", *(f"fold {i + 1}" for i in range(N_FOLDS))], table
         zero = mean_and_spread(base[:, :2])
         table = [
             ["chance", f"{base[:, 2].mean():.3f}", "0.500", *["-"] * 8],
             ["zero rule, an oracle", "-", "-", *zero, *["-"] * 6],
         ]
-        for name in dict.fromkeys(key.split(", fold ")[0] for key in found if ", fold " in key):
-            if name.startswith(f"audioset, {kind}, "):
-                runs = [found[f"{name}, fold {fold}"] for fold in range(N_FOLDS)]
-                times = [f"{np.median([run[part] for run in runs]):.1f}" for part in ("fit_s", "predict_s", "search_s")]
-                cells = mean_and_spread([run["figures"] for run in runs])
-                table.append([name.removeprefix(f"audioset, {kind}, "), *cells, *times])
-        bound = found["audioset, supervised"]
+        for name in CANDIDATES:
+            runs = [figures[f"{kind}, {name}, fold {fold}"] for fold in range(N_FOLDS)]
+            times = [f"{np.median([run[part] for run in runs]):.1f}" for part in ("fit_s", "predict_s", "search_s")]
+            table.append([name, *mean_and_spread([run["figures"] for run in runs]), *times])
+        bound = figures["supervised"]
         times = [f"{bound['fit_s']:.1f}", f"{bound['predict_s']:.1f}", "-"]
         table.append(["supervised bound: a tagger of all labels", *mean_and_spread(bound[kind]), *["-"] * 3, *times])
-        print_table(f"AudioSet, {title}: mean ± sd over folds", [*HEADER, *TIMES], table)
+        yield f"AudioSet, {title}: mean ± sd over folds", [*HEADER, *TIMES], table
+
+
+if __name__ == "__main__":
+    run("compare_audioset", calls, tables, n_jobs=2)

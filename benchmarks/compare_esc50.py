@@ -1,4 +1,6 @@
-"""The ESC-50 part of compare.py: one label a clip, two partitions of the labels into five folds, one unseen at a time.
+"""Every zero-shot model on ESC-50, with the same folds and the same inner search.
+
+One label a clip, two partitions of the labels into five folds, one unseen at a time.
 
 Hyperparameters are chosen over class-disjoint folds of the training labels, and so is the penalty on seen labels; the
 test labels are scored once.
@@ -7,15 +9,12 @@ YAMNet was trained on AudioSet's classes, which name most labels of ESC-50, so w
 means without a clip of ESC-50. ZeroShotNearest needs embeddings of CLAP's kind and has no figures here.
 """
 
-import inspect
 import time
-from functools import cache
 
 import esc50_recipe
-import joblib
 import numpy as np
 import torch
-from common import fingerprint, print_table
+from common import run, spread
 from contrastive_variants import UNSEEN_LINEAR
 from esc50_recipe import audio, texts, unit_halves
 from sklearn.base import clone
@@ -31,14 +30,11 @@ from skzsl import (
     ZeroShotConvex,
     ZeroShotRidge,
     ZeroShotTemporalAttention,
-    metrics,
-    nets,
     with_labels,
 )
-from skzsl.datasets import load_esc50_embeddings
 from skzsl.metrics import generalized_accuracy, harmonic_mean, per_label_accuracy, seen_unseen_curve
 from skzsl.model_selection import GeneralizedSplit, LeaveOneCategoryOut, get_scorer
-from skzsl.preprocessing import SegmentPooling, Segmentwise
+from skzsl.preprocessing import Segmentwise
 from skzsl.text import SentenceEncoder
 
 GENERALIZED = ("seen_accuracy", "unseen_accuracy", "harmonic", "ausuc")
@@ -46,27 +42,21 @@ HALVES = [audio([FunctionTransformer(unit_halves)]), audio([StandardScaler(), No
 PARTITIONS = {"random": "random label partition", "setting 3": "setting 3 (leave one category out)"}
 
 
-def clips(X):
-    """Roots of mean and maximum over segments, and roots of the segments."""
-    return np.sqrt(SegmentPooling("mean+max").fit_transform(X)), np.sqrt(X)
-
-
-def rows(esc50, scores, source_labels, memory):
-    """Name to a Pipeline, its grid, its clips and what its figures depend on besides this file."""
-    pooled, roots = clips(esc50.X)
+def rows(esc50, pooled, roots, scores, source_labels, memory):
+    """Name to a Pipeline, its grid and its clips."""
     segments = [Segmentwise(audio([Normalizer()])), Segmentwise(audio([StandardScaler(), Normalizer()]))]
     encoders = texts(esc50.synonyms)
 
-    def row(model, grid, X=pooled, prepared=HALVES, kind="joined or whitened", also=()):
+    def row(model, grid, X=pooled, prepared=HALVES, kind="joined or whitened"):
         grid = [{f"model__{name}": values for name, values in part.items()} for part in grid]
         shared = {"audio": prepared, "model__text_encoder": encoders[kind]}
         pipeline = Pipeline([("audio", "passthrough"), ("model", model)], memory=memory)
-        return pipeline, [{**shared, **part} for part in grid], X, (inspect.getmodule(type(model)), *also)
+        return pipeline, [{**shared, **part} for part in grid], X
 
     def tagger(label_texts):
         steps = [("audio", "passthrough"), ("model", ZeroShotConvex(source_labels=source_labels))]
         grid = {"model__n_top": [3, 10, 30], "model__label_texts": [label_texts]}
-        return Pipeline(steps), [grid], scores, (inspect.getmodule(ZeroShotConvex),)
+        return Pipeline(steps), [grid], scores
 
     regularisers = [{"alpha_audio": [10.0, 100.0, 1000.0], "alpha_text": [0.1, 1.0, 10.0]}]
     minibatch = {"weight_decay": 0.01, "batch_size": 64, "random_state": 0, "device": "cpu"}
@@ -80,7 +70,6 @@ def rows(esc50, scores, source_labels, memory):
         "ZeroShotBilinear, solver='minibatch'": row(
             ZeroShotBilinear(solver="minibatch", optimizer="SGD", **minibatch),
             [{"lr": [1.0, 3.0], "max_epochs": [2, 5]}],
-            also=(nets.training,),
         ),
         "ZeroShotContrastive": row(
             ZeroShotContrastive(logit_scale=2.0, **net),
@@ -88,14 +77,12 @@ def rows(esc50, scores, source_labels, memory):
                 {"head": ["mlp"], "lr": [0.003], "max_epochs": [3, 6]},
                 UNSEEN_LINEAR,
             ],
-            also=(nets.contrastive, nets.training),
         ),
         "ZeroShotTemporalAttention, 9 segments": row(
             ZeroShotTemporalAttention(**net),
             [{"lr": [0.001, 0.003], "max_epochs": [3, 10]}],
             X=roots,
             prepared=segments,
-            also=(nets.attention, nets.training),
         ),
         "ZeroShotConvex, logistic regression": row(
             ZeroShotConvex(classifier=LogisticRegression(max_iter=300)),
@@ -198,8 +185,9 @@ def zero_rule(y, recordings, groups):
         unseen = mixed[~np.isin(y[mixed], y[train])]
         alone = ZeroRuleClassifier().fit(X[unseen], y[unseen]).predict(X[unseen])
         both = ZeroRuleClassifier().fit(X[mixed], y[mixed]).predict(X[mixed])
-        found.append([per_label_accuracy(y[unseen], alone), *generalized_accuracy(y[mixed], both, np.unique(y[train]))])
-    return np.array(found)
+        figures = [per_label_accuracy(y[unseen], alone), *generalized_accuracy(y[mixed], both, np.unique(y[train]))]
+        found.append([float(figure) for figure in figures])
+    return found
 
 
 def settle():
@@ -208,88 +196,70 @@ def settle():
     torch.set_flush_denormal(True)
 
 
-@cache
 def load(folder):
-    """ESC-50, YAMNet's class scores of each clip, and their names."""
+    """ESC-50, its clips and segments, YAMNet's class scores of each clip, and their names."""
+    esc50, pooled = esc50_recipe.load(folder)
     with np.load(folder / "esc50_yamnet.npz", allow_pickle=False) as stored:
         scores, source_labels = stored["scores"].astype(np.float32).mean(axis=1), stored["score_class_name"].tolist()
-    return load_esc50_embeddings(folder), scores, source_labels
+    return esc50, pooled, np.sqrt(esc50.X), scores, source_labels
 
 
-def partitions_of(esc50):
-    """Two ways to deal the labels into five groups."""
-    return {"random": esc50.random_folds, "setting 3": esc50.categories}
+def groups_of(groups):
+    """The group of each label, which the tables need."""
+    return groups
 
 
-def calls(folder, memory):
-    """Key to code, function and arguments of every figure on ESC-50."""
-    esc50, scores, source_labels = load(folder)
-    partitions = partitions_of(esc50)
-    general = (esc50_recipe, clips, settle, measure, unseen_fold, choose_penalty, inspect.getmodule(GeneralizedSplit))
-    models = rows(esc50, scores, source_labels, memory)
-    pooled = models["ZeroShotRidge"][2]
-    found = {}
-    for name, (estimator, grid, X, also) in models.items():
-        what = joblib.hash([clone(estimator).set_params(memory=None), grid])[:6]
-        code = f"{fingerprint(*general, metrics.seen_unseen_curve, *also)}-{what}"
-        for key, groups in partitions.items():
-            for test in sorted(set(groups.values())):
-                found[f"{key}, {name}, fold {test}"] = (
-                    code,
-                    measure,
-                    estimator,
-                    grid,
-                    X,
-                    esc50.y,
-                    esc50.recordings,
-                    groups,
-                    test,
-                )
-    code = fingerprint(esc50_recipe, clips, supervised)
-    found["supervised, 50 labels"] = (code, supervised, pooled, esc50.y, esc50.fold)
+def calls(arguments):
+    """Every model on every fold of both partitions, and what needs no search."""
+    esc50, pooled, _, scores, source_labels = arguments.loaded
+    models, found = rows(*arguments.loaded, str(arguments.scratch)), {}
+    partitions = {"random": esc50.random_folds, "setting 3": esc50.categories}
     for key, groups in partitions.items():
-        for test in sorted(set(groups.values())):
+        tests = sorted(set(groups.values()))
+        for name, (estimator, grid, X) in models.items():
+            given = (measure, estimator, grid, X, esc50.y, esc50.recordings, groups)
+            found |= {f"{key}, {name}, fold {test}": (*given, test) for test in tests}
+        for test in tests:
             kept = np.array([groups[label] == test for label in esc50.y])
-            found[f"{key}, supervised, fold {test}"] = (
-                code, supervised, pooled[kept], esc50.y[kept], esc50.fold[kept]
-            )  # fmt: skip
-    code = fingerprint(without_training, joined_names, inspect.getmodule(ZeroShotConvex))
-    found["without training"] = (code, without_training, scores, source_labels, esc50.y, esc50.synonyms)
+            given = (pooled[kept], esc50.y[kept], esc50.fold[kept])
+            found[f"{key}, supervised, fold {test}"] = (supervised, *given)
+        found[f"{key}, zero rule"] = (zero_rule, esc50.y, esc50.recordings, groups)
+        found[f"{key}, groups"] = (groups_of, groups)
+    found["supervised, 50 labels"] = (supervised, pooled, esc50.y, esc50.fold)
+    found["without training"] = (without_training, scores, source_labels, esc50.y, esc50.synonyms)
     return found
 
 
-def spread(values):
-    """Mean and deviation over folds in a cell."""
-    return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
-
-
-def tables(folder, found):
-    """Print a table for each partition, and ConSE without training."""
-    esc50, partitions = load(folder)[0], partitions_of(load(folder)[0])
-    names = list(dict.fromkeys(key.split(", ", 1)[1].split(", fold ")[0] for key in found if ", fold " in key))
-    names.remove("supervised")
+def tables(figures):
+    """A table for each partition, and ConSE without training."""
     header = ["", "ZSL, mean ± sd over folds", "S", "U", "H", "AUSUC", "fit, s", "predict, ms", "search, s"]
-    for key, groups in partitions.items():
+    for key, partition in PARTITIONS.items():
+        groups, zero = figures[f"{key}, groups"], np.array(figures[f"{key}, zero rule"])
         folds = sorted(set(groups.values()))
-        zero = zero_rule(esc50.y, esc50.recordings, groups)
         h = harmonic_mean(zero[:, 1], zero[:, 2])
         table = [
             ["chance", ".100", ".020", ".020", ".020", *["-"] * 4],
             ["zero rule, an oracle", spread(zero[:, 0]), *np.c_[zero[:, 1:], h].mean(axis=0), *["-"] * 4],
         ]
-        for name in names:
-            runs = [found[f"{key}, {name}, fold {test}"] for test in folds]
+        names = [name.removeprefix(f"{key}, ") for name in figures if name.startswith(f"{key}, ZeroShot")]
+        for name in dict.fromkeys(name.split(", fold ")[0] for name in names):
+            runs = [figures[f"{key}, {name}, fold {test}"] for test in folds]
             seconds = [np.median([run[kind] for run in runs]) for kind in ("fit_s", "predict_s", "search_s")]
             times = [f"{seconds[0]:.2f}", f"{1000 * seconds[1]:.0f}", f"{seconds[2]:.0f}"]
-            figures = np.mean([run["gzsl"] for run in runs], axis=0)
-            table.append([name, spread([run["zsl"] for run in runs]), *figures, *times])
+            gzsl = np.mean([run["gzsl"] for run in runs], axis=0)
+            table.append([name, spread([run["zsl"] for run in runs]), *gzsl, *times])
         table.append(["ZeroShotNearest (needs embeddings of CLAP's kind)", *["-"] * 8])
-        among = [np.mean(list(found[f"{key}, supervised, fold {test}"].values())) for test in folds]
-        all_labels = found["supervised, 50 labels"].items()
+        among = [np.mean(list(figures[f"{key}, supervised, fold {test}"].values())) for test in folds]
+        all_labels = figures["supervised, 50 labels"].items()
         sides = np.array([[np.mean([accuracy for label, accuracy in all_labels if (groups[label] == test) == own])
                            for own in (False, True)] for test in folds])  # fmt: skip
         bound = [*sides.mean(axis=0), harmonic_mean(*sides.T).mean()]
         table.append(["supervised bound: logistic regression, official folds", spread(among), *bound, *["-"] * 4])
-        print_table(f"ESC-50, {PARTITIONS[key]}: accuracy", header, table)
-    table = [[name, accuracy] for name, accuracy in found["without training"].items()]
-    print_table("ConSE from YAMNet's class scores, 50 labels, nothing trained", ["texts", "accuracy"], table)
+        yield f"ESC-50, {partition}: accuracy", header, table
+    table = [[name, accuracy] for name, accuracy in figures["without training"].items()]
+    title = "ConSE from YAMNet's class scores, among all 50 labels, nothing trained: accuracy"
+    yield title, ["texts", "accuracy"], table
+
+
+if __name__ == "__main__":
+    run("compare_esc50", calls, tables, load, n_jobs=2)

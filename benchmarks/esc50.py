@@ -4,19 +4,17 @@ Every hyperparameter is chosen by a search over class-disjoint folds of the trai
 once, with the settings found. Run from the command line; it resumes where it stopped.
 """
 
-import tempfile
 import time
 
-import esc50_recipe
 import numpy as np
-from common import Results, fingerprint, parser, print_table
-from esc50_recipe import audio, texts, unit_halves
+from common import run, spread
+from esc50_recipe import audio, load, texts, unit_halves
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
 from skzsl import ZeroShotBilinear
-from skzsl.datasets import load_esc50_embeddings
 from skzsl.model_selection import (
     CategoryPairs,
     ClassDisjointKFold,
@@ -39,7 +37,7 @@ PAIRINGS = range(3)
 FRESH_PARTITIONS = range(201, 204)
 
 
-def search(memory, encoders, inner, n_clips, solver="online", few_shot=False):
+def search(memory, model, encoders, inner, n_clips, few_shot=False):
     """Search the whole recipe over class-disjoint folds of the training labels."""
     size = min(128, n_clips - 1)
     grid = {
@@ -48,12 +46,28 @@ def search(memory, encoders, inner, n_clips, solver="online", few_shot=False):
         "model__lr": [0.003, 0.03] if few_shot else [0.0003, 0.001, 0.003],
         "model__max_epochs": [2, 5, 10] if few_shot else [1, 2, 5],
     }
-    model = ZeroShotBilinear(random_state=0)
-    if solver == "minibatch":
-        model.set_params(solver="minibatch", optimizer="SGD", weight_decay=0.01, batch_size=64, device="cpu")
+    if model.solver == "minibatch":
         grid |= {"model__lr": [1.0, 3.0], "model__max_epochs": [2, 5]}
-    pipeline = Pipeline([("audio", "passthrough"), ("model", model)], memory=memory)
+    pipeline = Pipeline([("audio", "passthrough"), ("model", model)], memory=str(memory))
     return GridSearchCV(pipeline, grid, cv=inner, scoring=SCORING, n_jobs=2, error_score="raise")
+
+
+def timed(function, *arguments):
+    """Figures of a call, with its seconds."""
+    start = time.perf_counter()
+    return {**function(*arguments), "seconds": time.perf_counter() - start}
+
+
+def leave_one_out(memory, model, encoders, X, y, groups):
+    """Search inside the training groups, which are folds of the search too, for each group of labels left out."""
+    outer = LeaveOneCategoryOut(groups)
+    return nested(X, y, outer, lambda train: search(memory, model, encoders, outer, len(train)))
+
+
+def within(memory, model, encoders, X, y, categories, seed):
+    """Setting 1: search over folds of the eight training labels of one category, for each pair of test labels."""
+    outer, inner = WithinCategoryKFold(categories, n_splits=5, random_state=seed), ClassDisjointKFold(4, random_state=0)
+    return nested(X, y, outer, lambda _: search(memory, model, encoders, inner, 240))
 
 
 def nested(X, y, outer, make_search):
@@ -66,21 +80,17 @@ def nested(X, y, outer, make_search):
     return {"scores": scores, "chosen": chosen}
 
 
-def few_shot(X, y, categories, make_search):
+def few_shot(memory, model, encoders, X, y, categories):
     """Setting 4: the search sees neither clips nor labels of the test category, then each of the 8 folds is scored."""
     scores, chosen = [], []
     for train, test in LeaveOneCategoryOut(categories).split(X, y):
         inner = FewShotKFold(LeaveOneCategoryOut(categories), shots=5, random_state=0)
         folds = list(inner.split(X[train], y[train]))[::4]
-        fold_search = make_search(folds, len(folds[0][0])).fit(X[train], y[train])
-        own = [
-            split
-            for split in FewShotKFold(LeaveOneCategoryOut(categories), shots=5, random_state=1).split(X, y)
-            if y[split[1][0]] in y[test]
-        ]
-        scores.append(
-            float(np.mean(cross_val_score(fold_search.best_estimator_, X, y, cv=own, scoring=SCORING, n_jobs=2)))
-        )
+        fold_search = search(memory, model, encoders, folds, len(folds[0][0]), few_shot=True).fit(X[train], y[train])
+        outer = FewShotKFold(LeaveOneCategoryOut(categories), shots=5, random_state=1)
+        own = [split for split in outer.split(X, y) if y[split[1][0]] in y[test]]
+        found = cross_val_score(fold_search.best_estimator_, X, y, cv=own, scoring=SCORING, n_jobs=2)
+        scores.append(float(np.mean(found)))
         chosen.append(shorten(fold_search.best_params_))
     return {"scores": scores, "chosen": chosen}
 
@@ -96,121 +106,20 @@ def shorten(parameters):
     }
 
 
-def main():
-    """Measure what is missing and print the tables."""
-    data = parser(__doc__).parse_args().data
-    esc50 = load_esc50_embeddings(data)
-    X, y, categories = np.sqrt(SegmentPooling("mean+max").fit_transform(esc50.X)), esc50.y, esc50.categories
-    names = list(dict.fromkeys(categories.values()))
-    order = [sorted(names).index(name) for name in names]
-    encoders = texts(esc50.synonyms)
-    code = fingerprint(esc50_recipe, search, nested, few_shot, pairs, defaults)
-    parameters = repr(ZeroShotBilinear().get_params())
-    results = Results(
-        "esc50",
-        {"pairings": [*PAIRINGS], "other partitions": [*FRESH_PARTITIONS], "code": code, "defaults": parameters},
-    )
-
-    with tempfile.TemporaryDirectory() as memory:
-
-        def leave_one_out(groups, kind, solver="online"):
-            outer = LeaveOneCategoryOut(groups)
-            return nested(X, y, outer, lambda train: search(memory, encoders[kind], outer, len(train), solver))
-
-        def measure(key, compute):
-            start = time.perf_counter()
-            figures = results.get(key, lambda: {**compute(), "seconds": time.perf_counter() - start})
-            print(f"{key}: {np.mean(figures['scores']):.3f} in {figures['seconds']:.0f} s", flush=True)
-            return figures
-
-        random, third = {}, {}
-        variants = [("names", "online"), ("joined or whitened", "online"), ("joined or whitened", "minibatch")]
-        for variant in variants:
-            random[variant] = measure(f"random, {variant}", lambda v=variant: leave_one_out(esc50.random_folds, *v))
-            third[variant] = measure(f"setting 3, {variant}", lambda v=variant: leave_one_out(categories, *v))
-        plain = {}
-        for key, groups in {"random": esc50.random_folds, "setting 3": categories}.items():
-            plain[key] = measure(f"{key}, defaults", lambda g=groups: defaults(esc50.X, y, LeaveOneCategoryOut(g)))
-        fresh = [
-            measure(f"fresh partition {seed}", lambda s=seed: leave_one_out(deal(categories, s), "joined or whitened"))
-            for seed in FRESH_PARTITIONS
-        ]
-        fourth = measure(
-            "setting 4",
-            lambda: few_shot(
-                X,
-                y,
-                categories,
-                lambda inner, n: search(memory, encoders["joined or whitened"], inner, n, few_shot=True),
-            ),
-        )
-        first = [
-            measure(
-                f"setting 1, pairing {seed}",
-                lambda s=seed: nested(
-                    X,
-                    y,
-                    WithinCategoryKFold(categories, n_splits=5, random_state=s),
-                    lambda train: search(memory, encoders["joined"], ClassDisjointKFold(4, random_state=0), 240),
-                ),
-            )
-            for seed in PAIRINGS
-        ]
-        second = measure("setting 2", lambda: pairs(memory, X, y, categories, encoders["joined"]))
-
-    def row(title, scores, chance):
-        spread = f"{np.mean(scores):.3f} ± {np.std(scores, ddof=1):.3f}"
-        return [title, *(f"{score:.3f}" for score in np.array(scores)), spread, chance]
-
-    header = ["", *CATEGORIES, "mean ± sd over folds", "chance"]
-    print_table("Setting 3: train on four categories, test on the labels of the fifth", header, [
-        row("published (VGGish, Word2Vec)", PUBLISHED["3"], ".100"),
-        row("ZeroShotBilinear, names", np.array(third[variants[0]]["scores"])[order], ".100"),
-        row("ZeroShotBilinear, names + synonyms", np.array(third[variants[1]]["scores"])[order], ".100"),
-        row("... solver='minibatch'", np.array(third[variants[2]]["scores"])[order], ".100"),
-        row("... defaults, no search", np.array(plain["setting 3"]["scores"])[order], ".100"),
-    ])  # fmt: skip
-    print_table("Random label partition", ["", *(f"fold {i}" for i in range(1, 6)), *header[-2:]], [
-        row("ZeroShotBilinear, names", random[variants[0]]["scores"], ".100"),
-        row("ZeroShotBilinear, names + synonyms", random[variants[1]]["scores"], ".100"),
-        row("... solver='minibatch'", random[variants[2]]["scores"], ".100"),
-        row("... defaults, no search", plain["random"]["scores"], ".100"),
-        *(row(f"names + synonyms, other partition {seed}", run["scores"], ".100")
-          for seed, run in zip(FRESH_PARTITIONS, fresh, strict=True)),
-    ])  # fmt: skip
-    print_table("Setting 4: setting 3 and 5 clips of each test label, 8 folds", header, [
-        row("published", PUBLISHED["4"], ".100"),
-        row("ZeroShotBilinear, names + synonyms", np.array(fourth["scores"])[order], ".100"),
-    ])  # fmt: skip
-    by_category = [np.reshape(run["scores"], (5, 5)).mean(axis=1)[order] for run in first]
-    print_table("Setting 1: within one category, 8 labels seen, 2 unseen, 5 folds", header, [
-        row("published", PUBLISHED["1"], ".500"),
-        *(row(f"ZeroShotBilinear, names + synonyms, pairs dealt with seed {s}", scores, ".500")
-          for s, scores in zip(PAIRINGS, by_category, strict=True)),
-        row("... mean", np.mean(by_category, axis=0), ".500"),
-    ])  # fmt: skip
-    columns = np.nanmean(np.array(second["matrix"], dtype=float)[np.ix_(order, order)], axis=0)
-    print_table("Setting 2: train on one category, test on another (means over training categories)", header, [
-        row("published", PUBLISHED["2"], ".100"),
-        row("ZeroShotBilinear, names + synonyms", columns, ".100"),
-    ])  # fmt: skip
-
-
 def deal(categories, seed):
     """Partition the labels at random into five folds of ten."""
     labels = np.random.RandomState(seed).permutation(sorted(categories))
     return {label: i % 5 for i, label in enumerate(labels.tolist())}
 
 
-def defaults(X, y, outer):
-    """Score ZeroShotBilinear as it comes, on roots of segment means at unit length."""
-    pipeline = make_pipeline(
-        SegmentPooling(), FunctionTransformer(np.sqrt), Normalizer(), ZeroShotBilinear(random_state=0)
-    )
-    return {"scores": cross_val_score(pipeline, X, y, cv=outer, scoring=SCORING, error_score="raise").tolist()}
+def defaults(model, X, y, groups):
+    """Score a model as it comes, on roots of segment means at unit length."""
+    pipeline = make_pipeline(SegmentPooling(), FunctionTransformer(np.sqrt), Normalizer(), model)
+    scores = cross_val_score(pipeline, X, y, cv=LeaveOneCategoryOut(groups), scoring=SCORING, error_score="raise")
+    return {"scores": scores.tolist()}
 
 
-def pairs(memory, X, y, categories, encoders):
+def pairs(memory, model, encoders, X, y, categories):
     """Setting 2: one search on each training category, its model scored on the four others."""
     names = sorted(set(categories.values()))
     matrix = [[None] * 5 for _ in names]
@@ -218,10 +127,72 @@ def pairs(memory, X, y, categories, encoders):
         source, target = (names.index(categories[y[rows[0]]]) for rows in (train, test))
         if all(cell is None for cell in matrix[source]):
             inner = ClassDisjointKFold(5, random_state=0)
-            fitted = search(memory, encoders, inner, 320).fit(X[train], y[train])
+            fitted = search(memory, model, encoders, inner, 320).fit(X[train], y[train])
         matrix[source][target] = SCORING(fitted, X[test], y[test])
     return {"matrix": matrix, "scores": [cell for row in matrix for cell in row if cell is not None]}
 
 
+VARIANTS = [("names", "online"), ("joined or whitened", "online"), ("joined or whitened", "minibatch")]
+
+
+def calls(arguments):
+    """Each setting, partition and variant."""
+    (esc50, X), y, categories = arguments.loaded, arguments.loaded[0].y, arguments.loaded[0].categories
+    encoders, memory, online = texts(esc50.synonyms), arguments.scratch, ZeroShotBilinear(random_state=0)
+    minibatch = {"solver": "minibatch", "optimizer": "SGD", "weight_decay": 0.01, "batch_size": 64, "device": "cpu"}
+    models = {"online": online, "minibatch": clone(online).set_params(**minibatch)}
+    found, partitions = {}, {"random": esc50.random_folds, "setting 3": categories}
+    for kind, solver in VARIANTS:
+        for key, groups in partitions.items():
+            call = (leave_one_out, memory, models[solver], encoders[kind], X, y, groups)
+            found[f"{key}, {(kind, solver)}"] = call
+    found |= {f"{key}, defaults": (defaults, online, esc50.X, y, groups) for key, groups in partitions.items()}
+    best, joined = (memory, online, encoders["joined or whitened"], X, y), (memory, online, encoders["joined"], X, y)
+    for seed in FRESH_PARTITIONS:
+        found[f"fresh partition {seed}"] = (leave_one_out, *best, deal(categories, seed))
+    found["setting 4"] = (few_shot, *best, categories)
+    found |= {f"setting 1, pairing {seed}": (within, *joined, categories, seed) for seed in PAIRINGS}
+    found["setting 2"] = (pairs, *joined, categories)
+    return {key: (timed, *call) for key, call in found.items()}
+
+
+def tables(figures):
+    """Accuracies of each setting beside the published ones."""
+    # Categories come in the order of their names, and are shown in the paper's.
+    order = [sorted(CATEGORIES).index(name) for name in CATEGORIES]
+
+    def row(title, scores, chance=".100"):
+        return [title, *np.array(scores), spread(scores), chance]
+
+    def scores(key):
+        return np.array(figures[key]["scores"])
+
+    header = ["", *CATEGORIES, "mean ± sd over folds", "chance"]
+    titles = ["ZeroShotBilinear, names", "ZeroShotBilinear, names + synonyms", "... solver='minibatch'"]
+    keys = dict(zip(titles, VARIANTS, strict=True)) | {"... defaults, no search": "defaults"}
+    rows = [row(title, scores(f"setting 3, {key}")[order]) for title, key in keys.items()]
+    title = "Setting 3: train on four categories, test on the labels of the fifth"
+    yield title, header, [row("published (VGGish, Word2Vec)", PUBLISHED["3"]), *rows]
+
+    rows = [row(title, scores(f"random, {key}")) for title, key in keys.items()]
+    for seed in FRESH_PARTITIONS:
+        rows.append(row(f"names + synonyms, other partition {seed}", scores(f"fresh partition {seed}")))
+    yield "Random label partition", ["", *(f"fold {i}" for i in range(1, 6)), *header[-2:]], rows
+
+    rows = [row("published", PUBLISHED["4"]), row(titles[1], scores("setting 4")[order])]
+    yield "Setting 4: setting 3 and 5 clips of each test label, 8 folds", header, rows
+
+    found = [scores(f"setting 1, pairing {seed}").reshape(5, 5).mean(axis=1)[order] for seed in PAIRINGS]
+    rows = [row("published", PUBLISHED["1"], ".500")]
+    for seed, of_seed in zip(PAIRINGS, found, strict=True):
+        rows.append(row(f"{titles[1]}, pairs dealt with seed {seed}", of_seed, ".500"))
+    rows.append(row("... mean", np.mean(found, axis=0), ".500"))
+    yield "Setting 1: within one category, 8 labels seen, 2 unseen, 5 folds", header, rows
+
+    matrix = np.array(figures["setting 2"]["matrix"], dtype=float)[np.ix_(order, order)]
+    rows = [row("published", PUBLISHED["2"]), row(titles[1], np.nanmean(matrix, axis=0))]
+    yield "Setting 2: train on one category, test on another (means over training categories)", header, rows
+
+
 if __name__ == "__main__":
-    main()
+    run("esc50", calls, tables, load)

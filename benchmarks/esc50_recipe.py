@@ -5,6 +5,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
+from skzsl.datasets import load_esc50_embeddings
+from skzsl.preprocessing import SegmentPooling
 from skzsl.text import SentenceEncoder
 
 
@@ -31,6 +33,12 @@ class AddWords:
 
     def __call__(self, names):
         return [", ".join(dict.fromkeys([name, *self.synonyms[name]])) for name in names]
+
+
+def load(folder):
+    """ESC-50, and roots of mean and maximum over segments."""
+    esc50 = load_esc50_embeddings(folder)
+    return esc50, np.sqrt(SegmentPooling("mean+max").fit_transform(esc50.X))
 
 
 def unit_halves(X):

@@ -5,7 +5,6 @@ its default settings. ThresholdTuner is shown beside them: it finds the best of 
 all clips.
 """
 
-import inspect
 import tempfile
 import time
 
@@ -13,11 +12,10 @@ import audioset
 import numpy as np
 import pandas as pd
 import torch
-from common import Results, fingerprint, parser, print_table
+from common import run
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-import skzsl.nets
 from skzsl import ZeroShotTemporalAttention
 from skzsl.model_selection import GreedyLabelFolds, ThresholdTuner, get_scorer
 
@@ -34,6 +32,7 @@ def timed(call):
 
 def measure(folder, repeats=2):
     """Seconds of every side, means of repeats in turn, and the F1 that both choices reach."""
+    torch.set_num_threads(THREADS)
     X, y, _, texts = audioset.load(folder)
     y = y[audioset.leaf_labels(folder, y)]
     folds = list(GreedyLabelFolds().split(X, y))
@@ -59,14 +58,14 @@ def measure(folder, repeats=2):
     }
 
 
-def main():
-    arguments = parser(__doc__.splitlines()[0]).parse_args()
-    torch.set_num_threads(THREADS)
-    results = Results("search", {"threads": THREADS})
-    code = fingerprint(
-        *(inspect.getmodule(part) for part in (ZeroShotTemporalAttention, skzsl.nets.EmbeddingNet)), measure
-    )
-    found = results.get("audioset", lambda: measure(arguments.data), code)
+def calls(arguments):
+    """The one call that measures."""
+    return {"audioset": (measure, arguments.data)}
+
+
+def tables(figures):
+    """Seconds, what they are of the fits, and the F1 reached."""
+    found = figures["audioset"]
     titles = {
         "fits": f"three fits, one a fold, {found['fits'] / 3:.1f} s each",
         "search": f"GridSearchCV over {N_THRESHOLDS} thresholds, memory",
@@ -76,8 +75,8 @@ def main():
     for side, title in titles.items():
         f1 = f"{found[f'{side} F1']:.4f}" if side != "fits" else "-"
         rows.append([title, f"{found[side]:.1f}", f"{found[side] / found['fits']:.2f}", f1])
-    print_table("Choosing a threshold", ["", "seconds", "x fits", "mean micro F1 of held-out labels"], rows)
+    yield "Choosing a threshold", ["", "seconds", "x fits", "mean micro F1 of held-out labels"], rows
 
 
 if __name__ == "__main__":
-    main()
+    run("search", calls, tables)

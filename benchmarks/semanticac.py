@@ -8,28 +8,27 @@ import warnings
 
 import numpy as np
 import torch
-from common import Results, fingerprint, measure_all, parser, print_table
+from common import run
 from contrastive_variants import UNSEEN_LINEAR, variant
-from esc50_recipe import audio, texts, unit_halves
+from esc50_recipe import audio, load, texts, unit_halves
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
-from skzsl import ZeroShotContrastive, nets
-from skzsl.datasets import load_esc50_embeddings
+from skzsl import ZeroShotContrastive
 from skzsl.model_selection import LeaveOneCategoryOut, zero_shot_scorer
 from skzsl.preprocessing import SegmentPooling
 from skzsl.text import Prompts
 
-SEEDS = (0, 1, 2)
+SEEDS, FOLDS = (0, 1, 2), (1, 2, 3, 4, 5)
 PROMPTS = ("{label}", "a clip of {label}", "an audio clip of {label}")
 ROOTS = ("roots", FunctionTransformer(np.sqrt))
 MEAN_MAX = ("pool", SegmentPooling("mean+max"))
 LOOSE, TIGHT = {"weight_decay": 0.0, "dropout": 0.5}, {"weight_decay": 1.0, "dropout": 0.7}
 AUGMENTATIONS = {
-    "mlp": {"as it is": {}, "mixup .3": {"mixup": 0.3}, "noise of .5 deviations": {"noise": 0.5}},
+    "mlp": {"as it is": {}, "noise of .5 deviations": {"noise": 0.5}},
     "cscm": {"as it is": {}, "a fifth of the segments dropped": {"dropped": 0.2}},
 }
 ADAPTERS = (0.0, 0.03, 0.3)
@@ -118,8 +117,8 @@ def augmented(estimator, settings, seeds, X, y, fold, test):
     kept, rest = (fold != test) & (fold != held), fold == held
     scores = []
     for seed in seeds:
-        with variant(**{name: value for name, value in settings.items() if name != "mixup"}):
-            model = seeded(estimator, seed).set_params(model__mixup=settings.get("mixup", 0.0)).fit(X[kept], y[kept])
+        with variant(**settings):
+            model = seeded(estimator, seed).fit(X[kept], y[kept])
             scores.append(float(model.score(X[rest], y[rest])))
     return {"scores": scores}
 
@@ -162,64 +161,58 @@ def accuracy(found):
     return table
 
 
-def main():
-    """Measure what is missing and print the tables."""
-    data = parser(__doc__).parse_args().data
-    esc50 = load_esc50_embeddings(data)
+def calls(arguments):
+    """Official folds, labels never seen, and what was tried on training folds only."""
+    esc50, pooled = arguments.loaded
     X, y, fold = esc50.X, esc50.y, esc50.fold
-    folds = sorted(set(fold.tolist()))
-    pooled = np.sqrt(SegmentPooling("mean+max").fit_transform(X))
     encoders = texts(esc50.synonyms)["joined or whitened"]
-    results = Results("semanticac", {"seeds": SEEDS, "prompts": PROMPTS})
-
-    def measure(function, variants):
-        """One call for each variant and fold: variant name -> its figures, fold by fold."""
-        code = fingerprint(function, contrastive, unseen_model, nets.contrastive, nets.cscm)
-        calls = {
-            f"{name}, fold {key}": (code, function, *arguments, key)
-            for name, (arguments, keys) in variants.items()
-            for key in keys
-        }
-        found = measure_all(results, calls)
-        return {name: [found[f"{name}, fold {key}"] for key in keys] for name, (_, keys) in variants.items()}
-
-    found = measure(official, {name: ((*row, X, y, fold), folds) for name, row in rows(sorted(set(y))).items()})
-    print_table(
-        "ESC-50, official folds: accuracy, mean ± sd over three seeds",
-        ["", "mean ± sd", *(f"fold {number}" for number in folds)],
-        accuracy(found),
-    )
-    groups = {"random partition": esc50.random_folds, "setting 3": esc50.categories}
-    for name, labels in groups.items():
-        parts = sorted(set(labels.values()))
-        found = measure(unseen, {name: ((encoders, pooled, y, labels), parts)})
-        print_table(f"Labels never seen, {name}: accuracy", ["", "mean ± sd", *map(str, parts)], accuracy(found))
-
-    tried = {}
+    partitions = {"random partition": esc50.random_folds, "setting 3": esc50.categories}
+    found = {}
+    for name, row in rows(sorted(set(y))).items():
+        found |= {f"{name}, fold {test}": (official, *row, X, y, fold, test) for test in FOLDS}
+    for name, groups in partitions.items():
+        found |= {f"{name}, fold {test}": (unseen, encoders, pooled, y, groups, test) for test in sorted_groups(groups)}
     for head, variants in AUGMENTATIONS.items():
-        model = contrastive(head, Prompts(templates=PROMPTS[-1])).set_params(
-            **{f"model__{k}": v for k, v in TIGHT.items()}
-        )
+        model = contrastive(head, Prompts(templates=PROMPTS[-1]))
+        model.set_params(**{f"model__{name}": value for name, value in TIGHT.items()})
+        seeds = SEEDS if head == "mlp" else SEEDS[:1]
         for what, settings in variants.items():
-            seeds = SEEDS if head == "mlp" else SEEDS[:1]
-            tried[f"{head}, {what}"] = ((model, settings, seeds, X, y, fold), folds)
-    print_table(
-        "Augmentation, one training fold of each split held out: accuracy (one seed of cscm)",
-        ["", "mean ± sd", *(f"without {number}" for number in folds)],
-        accuracy(measure(augmented, tried)),
-    )
-    for name, labels in groups.items():
-        parts = sorted(set(labels.values()))
-        tried = {
-            f"{name}, adapter x {strength:g}": ((encoders[0], strength, pooled, y, labels), parts)
-            for strength in ADAPTERS
-        }
-        print_table(
-            f"Texts adapted in training, {name}, labels of one training fold held out: accuracy",
-            ["", "mean ± sd", *(f"without {part}" for part in parts)],
-            accuracy(measure(adapted, tried)),
-        )
+            given = (augmented, model, settings, seeds, X, y, fold)
+            found |= {f"{head}, {what}, fold {test}": (*given, test) for test in FOLDS}
+    for name, groups in partitions.items():
+        for strength in ADAPTERS:
+            given = (adapted, encoders[0], strength, pooled, y, groups)
+            key = f"{name}, adapter x {strength:g}"
+            found |= {f"{key}, fold {test}": (*given, test) for test in sorted_groups(groups)}
+    return found
+
+
+def sorted_groups(groups):
+    """The groups that labels are dealt into."""
+    return sorted(set(groups.values()))
+
+
+def tables(figures):
+    """Accuracies of each kind of call."""
+    names = list(dict.fromkeys(key.split(", fold ")[0] for key in figures))
+
+    def table(title, of_table, column=""):
+        folds = [key.split(", fold ")[1] for key in figures if key.startswith(f"{of_table[0]}, fold ")]
+        found = {name: [figures[f"{name}, fold {fold}"] for fold in folds] for name in of_table}
+        return title, ["", "mean ± sd", *(f"{column}{fold}" for fold in folds)], accuracy(found)
+
+    tried = [f"{head}, {what}" for head, variants in AUGMENTATIONS.items() for what in variants]
+    trained = [name for name in names if name not in tried and not name.startswith(("random partition", "setting 3"))]
+    yield table("ESC-50, official folds: accuracy, mean ± sd over three seeds", trained, "fold ")
+    for name in ("random partition", "setting 3"):
+        yield table(f"Labels never seen, {name}: accuracy", [name])
+    title = "Augmentation, one training fold of each split held out: accuracy (one seed of cscm)"
+    yield table(title, tried, "without ")
+    for name in ("random partition", "setting 3"):
+        adapters = [f"{name}, adapter x {strength:g}" for strength in ADAPTERS]
+        title = f"Texts adapted in training, {name}, labels of one training fold held out: accuracy"
+        yield table(title, adapters, "without ")
 
 
 if __name__ == "__main__":
-    main()
+    run("semanticac", calls, tables, load, n_jobs=2)

@@ -6,11 +6,10 @@ that is true against the segments that its event fills by more than half, averag
 kinds.
 """
 
-import inspect
 from functools import partial
 
 import numpy as np
-from common import Results, fingerprint, parser, print_table
+from common import run, spread
 
 from skzsl import ZeroRuleClassifier, ZeroShotTemporalAttention
 from skzsl.datasets import make_soundscapes
@@ -59,22 +58,22 @@ def measure(seed):
     return found
 
 
-def main():
-    parser(__doc__.splitlines()[0]).parse_args()
-    results = Results("soundscapes", {})
-    code = fingerprint(inspect.getmodule(ZeroShotTemporalAttention), inspect.getmodule(make_soundscapes), measure)
-    found = [results.get(f"seed {seed}", lambda seed=seed: measure(seed), code) for seed in SEEDS]
+def calls(_):
+    """One call for each draw of unseen labels."""
+    return {f"seed {seed}": (measure, seed) for seed in SEEDS}
+
+
+def tables(figures):
+    """Means and deviations over draws."""
+    found = [figures[f"seed {seed}"] for seed in SEEDS]
     columns = ["micro F1", "macro F1", "mAP", "AUC", "where, unseen", "where, seen"]
     rows = []
     for name in found[0]:
-        row = [name]
-        for column in columns:
-            values = [figures[name].get(column) for figures in found]
-            row.append("-" if None in values else f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}")
-        rows.append(row)
+        values = ([run[name].get(column) for run in found] for column in columns)
+        rows.append([name, *("-" if None in of_runs else spread(of_runs) for of_runs in values)])
     rows.append(["chance", "-", "-", "-", "0.500", "0.500", "0.500"])
-    print_table("Soundscapes: 12 unseen labels, 48 trained, mean ± sd over three draws", ["", *columns], rows)
+    yield "Soundscapes: 12 unseen labels, 48 trained, mean ± sd over three draws", ["", *columns], rows
 
 
 if __name__ == "__main__":
-    main()
+    run("soundscapes", calls, tables)

@@ -6,14 +6,15 @@ solver against hand-written torch loops that do the same work.
 """
 
 import importlib.util
-import os
-import subprocess
-import sys
 import tempfile
+import time
 
 import numpy as np
-from common import Results, alternate, fingerprint, parser, print_table
+from common import alternate, in_process, run
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
+
+from skzsl import ZeroShotBilinear
 
 REFERENCE = {"n": 1600, "d": 128, "k": 300, "C": 40}
 GROWTH = {
@@ -81,31 +82,33 @@ def ours(clips, codes, vectors, lr, epochs):
     return online_ranking(clips, codes, vectors, lr=lr, max_epochs=epochs, shuffle=False)
 
 
-def time_online(sizes, contenders, epochs=2, repeats=5):
+def time_online(sizes, contenders, threads, repeats=5, epochs=2):
     """Seconds an epoch of each contender, on one problem, after checking that all learn the same map."""
     problem = make_problem(**sizes)
-    learned = [function(*problem, 0.1, epochs) for function in contenders.values()]
-    for other in learned[1:]:
-        np.testing.assert_allclose(other, learned[0], atol=1e-8)
-    calls = {name: lambda f=function: f(*problem, 0.1, epochs) for name, function in contenders.items()}
-    return {name: seconds / epochs for name, seconds in alternate(calls, repeats).items()}
+    with threadpool_limits(threads):
+        learned = [function(*problem, 0.1, epochs) for function in contenders.values()]
+        for other in learned[1:]:
+            np.testing.assert_allclose(other, learned[0], atol=1e-8)
+        calls = {name: lambda f=function: f(*problem, 0.1, epochs) for name, function in contenders.items()}
+        return {name: seconds / epochs for name, seconds in alternate(calls, repeats).items()}
+
+
+def first_calls():
+    """Seconds of the first and the second call in this process."""
+    from skzsl.solvers import online_ranking
+
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        online_ranking(np.eye(3), np.arange(3), np.eye(3), lr=1.0, max_epochs=1)
+        seconds.append(time.perf_counter() - start)
+    return seconds
 
 
 def time_compilation():
     """Seconds of the first call in a fresh process, with an empty and with a filled cache, and of the second call."""
-    code = (
-        "import time, numpy as np; from skzsl.solvers import online_ranking as f\n"
-        "for _ in range(2):\n"
-        "    t = time.perf_counter(); f(np.eye(3), np.arange(3), np.eye(3), lr=1.0, max_epochs=1)\n"
-        "    print(time.perf_counter() - t)"
-    )
     with tempfile.TemporaryDirectory() as cache:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
-        runs = [
-            subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-            for _ in range(2)
-        ]
-    first, second = ([float(line) for line in run.stdout.split()] for run in runs)
+        first, second = (in_process(first_calls, NUMBA_CACHE_DIR=cache) for _ in range(2))
     return {"empty cache": first[0], "filled cache": second[0], "later calls": second[1]}
 
 
@@ -125,11 +128,10 @@ def time_lightfm(sizes):
     return {name: seconds / 2 for name, seconds in alternate(calls, 5).items()}
 
 
-def time_minibatch(sizes, batch_size, epochs, threads):
+def time_minibatch(model, sizes, batch_size, epochs, threads):
     """Seconds of a whole fit of the minibatch solver and of two plain torch loops over the same batches."""
     import torch
 
-    from skzsl import ZeroShotBilinear
     from skzsl.nets import WeightedRankingLoss
 
     torch.set_num_threads(threads)
@@ -157,9 +159,7 @@ def time_minibatch(sizes, batch_size, epochs, threads):
                 losses.append(loss.detach())
             torch.stack(losses).mean().item()
 
-    model = ZeroShotBilinear(
-        table, solver="minibatch", max_epochs=epochs, batch_size=batch_size, device="cpu", random_state=0
-    )
+    model = clone(model).set_params(text_encoder=table, max_epochs=epochs, batch_size=batch_size)
     calls = {
         "ours": lambda: model.fit(clips, labels[codes]),
         "plain loop": plain,
@@ -168,72 +168,70 @@ def time_minibatch(sizes, batch_size, epochs, threads):
     return alternate(calls, 7)
 
 
-def main():
-    """Measure and print."""
-    parser(__doc__).parse_args()
-    from skzsl.nets import batches, losses, modules, training
-    from skzsl.solvers import online_ranking
+CONTENDERS = {"numpy": rank_one, "ours": ours}
+ONLINE = {
+    f"reference, {threads} threads{'' if learnable else ', labels at random'}": (threads, learnable)
+    for threads, learnable in [(1, True), (2, True), (1, False)]
+}
+PROBLEMS = [{**REFERENCE, name: value} for name, values in GROWTH.items() for value in values] + CORNERS
+MINIBATCH = [(REFERENCE, 32, 100, 1), (REFERENCE, 32, 100, 2), (REFERENCE, 256, 200, 1)]
+MINIBATCH += [({**REFERENCE, "d": 1024, "k": 384}, 32, 30, 1), (REFERENCE, 32, 5, 1)]
+SOLVER = ZeroShotBilinear(solver="minibatch", device="cpu", random_state=0)
 
-    solver = fingerprint(sys.modules[online_ranking.__module__], make_problem, time_online, rank_one, literal)
-    nets = fingerprint(batches, losses, modules, training, make_problem, time_minibatch)
-    results = Results("speed_bilinear", {"reference": REFERENCE})
-    numpy_and_ours = {"numpy": rank_one, "ours": ours}
 
-    compilation = results.get("compilation", time_compilation, solver)
-    print_table("First call of the online solver, seconds", [*compilation], [[*compilation.values()]])
+def minibatch_key(sizes, batch_size, epochs, threads):
+    """What the figure of a fit is called."""
+    return f"minibatch {sizes}, batch {batch_size}, {epochs} epochs, {threads} threads"
+
+
+def calls(_):
+    """The online solver, LightFM where it is installed, and the minibatch solver."""
+    found = {"compilation": (time_compilation,)}
+    for key, (threads, learnable) in ONLINE.items():
+        problem = {**REFERENCE, "learnable": learnable}
+        found[key] = (time_online, problem, {"literal": literal, **CONTENDERS}, threads)
+    found |= {str(sizes): (time_online, sizes, CONTENDERS, 1, 3) for sizes in PROBLEMS}
+    if importlib.util.find_spec("lightfm"):
+        found["lightfm"] = (time_lightfm, REFERENCE)
+    return found | {minibatch_key(*case): (time_minibatch, SOLVER, *case) for case in MINIBATCH}
+
+
+def tables(figures):
+    """Seconds and ratios of each solver."""
+    compilation = figures["compilation"]
+    yield "First call of the online solver, seconds", [*compilation], [[*compilation.values()]]
 
     rows = []
-    for threads, learnable in [(1, True), (2, True), (1, False)]:
-        problem = {**REFERENCE, "learnable": learnable}
-        with threadpool_limits(threads):
-            key = f"reference, {threads} threads" + ("" if learnable else ", labels at random")
-            seconds = results.get(key, lambda p=problem: time_online(p, {"literal": literal, **numpy_and_ours}), solver)
+    for key, (threads, learnable) in ONLINE.items():
+        seconds = figures[key]
         ratios = [f"{seconds[name] / seconds['ours']:.0f} x" for name in ("literal", "numpy")]
         cells = [str(threads), "learnable" if learnable else "at random"]
         rows.append([*cells, *(f"{1e3 * value:.2f}" for value in seconds.values()), *ratios])
     header = ["threads", "labels", "literal loop", "rank-1 numpy", "ours", "literal / ours", "numpy / ours"]
-    print_table(f"Online solver at {REFERENCE}, milliseconds an epoch", header, rows)
+    yield f"Online solver at {REFERENCE}, milliseconds an epoch", header, rows
 
     rows = []
-    with threadpool_limits(1):
-        problems = [{**REFERENCE, name: value} for name, values in GROWTH.items() for value in values] + CORNERS
-        for sizes in problems:
-            seconds = results.get(str(sizes), lambda s=sizes: time_online(s, numpy_and_ours, repeats=3), solver)
-            cells = [str(size) for size in sizes.values()]
-            ratio = seconds["numpy"] / seconds["ours"]
-            per_clip = f"{1e6 * seconds['ours'] / sizes['n']:.2f}"
-            rows.append(
-                [*cells, f"{1e3 * seconds['numpy']:.2f}", f"{1e3 * seconds['ours']:.2f}", per_clip, f"{ratio:.1f} x"]
-            )
+    for sizes in PROBLEMS:
+        numpy, own = figures[str(sizes)].values()
+        cells = [f"{1e3 * numpy:.2f}", f"{1e3 * own:.2f}", f"{1e6 * own / sizes['n']:.2f}", f"{numpy / own:.1f} x"]
+        rows.append([*map(str, sizes.values()), *cells])
     header = [*REFERENCE, "rank-1 numpy, ms", "ours, ms", "ours, µs a clip", "numpy / ours"]
-    print_table("Growth, an epoch, one thread", header, rows)
+    yield "Growth, an epoch, one thread", header, rows
 
-    if importlib.util.find_spec("lightfm"):
-        seconds = results.get("lightfm", lambda: time_lightfm(REFERENCE), solver)
-        cells = [f"{1e3 * seconds['lightfm']:.1f}", f"{1e3 * seconds['ours']:.2f}"]
-        print_table("LightFM's WARP (32 components), ms an epoch", ["LightFM", "ours", "ratio"], [
-            [*cells, f"{seconds['lightfm'] / seconds['ours']:.1f} x"],
-        ])  # fmt: skip
+    if "lightfm" in figures:
+        theirs, own = figures["lightfm"].values()
+        rows = [[f"{1e3 * theirs:.1f}", f"{1e3 * own:.2f}", f"{theirs / own:.1f} x"]]
+        yield "LightFM's WARP (32 components), ms an epoch", ["LightFM", "ours", "ratio"], rows
 
     rows = []
-    cases = [(REFERENCE, 32, 100, 1), (REFERENCE, 32, 100, 2), (REFERENCE, 256, 200, 1)]
-    cases += [({**REFERENCE, "d": 1024, "k": 384}, 32, 30, 1), (REFERENCE, 32, 5, 1)]
-    for sizes, batch_size, epochs, threads in cases:
-        key = f"minibatch {sizes}, batch {batch_size}, {epochs} epochs, {threads} threads"
-        seconds = results.get(key, lambda c=(sizes, batch_size, epochs, threads): time_minibatch(*c), nets)
-        loops = [seconds["plain loop"], seconds["plain loop, fused optimiser"]]
-        cells = [f"{sizes['d']} x {sizes['k']}", str(batch_size), str(epochs), str(threads)]
+    for case in MINIBATCH:
+        (own, *loops), (sizes, *rest) = figures[minibatch_key(*case)].values(), case
         rows.append(
-            [
-                *cells,
-                f"{seconds['ours']:.3f}",
-                *(f"{s:.3f}" for s in loops),
-                *(f"{seconds['ours'] / s:.3f}" for s in loops),
-            ]
+            [f"{sizes['d']} x {sizes['k']}", *map(str, rest), own, *loops, *(own / seconds for seconds in loops)]
         )
     header = ["d x k", "batch", "epochs", "threads", "ours, s", "plain loop, s", "with fused optimiser, s"]
-    print_table("Minibatch solver, a whole fit", [*header, "ours / plain", "ours / fused"], rows)
+    yield "Minibatch solver, a whole fit", [*header, "ours / plain", "ours / fused"], rows
 
 
 if __name__ == "__main__":
-    main()
+    run("speed_bilinear", calls, tables)

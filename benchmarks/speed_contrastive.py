@@ -7,7 +7,7 @@ same batches. One uses the package's module and loss; the plain one torch's own 
 
 import numpy as np
 import torch
-from common import Results, alternate, fingerprint, print_table
+from common import alternate, run
 from torch import nn
 from torch.nn import functional as F
 
@@ -15,6 +15,7 @@ from skzsl import ZeroShotContrastive, nets
 
 SIZES = {"n": 1600, "T": 9, "d": 1024, "C": 50, "k": 384}
 EPOCHS = 2
+HEADS = ("linear", "mlp", "cscm")
 CASES = [("linear", 64, 1), ("mlp", 64, 1), ("mlp", 16, 1), ("cscm", 64, 1), ("cscm", 64, 2)]
 
 
@@ -155,28 +156,35 @@ def settle(threads):
     torch.set_flush_denormal(True)
 
 
-def main():
-    """Measure and print."""
-    results = Results("speed_contrastive", {**SIZES, "epochs": EPOCHS})
-    modules = (nets.contrastive, nets.cscm, nets.layers, nets.training, nets.batches, nets.schedule, nets.inference)
-    code = fingerprint(*modules, PlainCSCM, PlainMLP, plain_loop, module_loop, train, time_fit, time_predict)
+def fit_key(head, batch_size, threads):
+    """What the figure of a fit is called."""
+    return f"fit {head}, batch {batch_size}, {threads} threads"
+
+
+def calls(_):
+    """Fits, then scores."""
+    fits = {
+        f"fit {head}, batch {size}, {threads} threads": (time_fit, head, size, threads) for head, size, threads in CASES
+    }
+    return fits | {f"predict {head}": (time_predict, head, 1) for head in HEADS}
+
+
+def tables(figures):
+    """Seconds and ratios of fits and of scores."""
     rows = []
     for head, batch_size, threads in CASES:
-        key = f"fit {head}, batch {batch_size}, {threads} threads"
-        seconds = results.get(key, lambda c=(head, batch_size, threads): time_fit(*c), code)
+        seconds = figures[fit_key(head, batch_size, threads)]
         ratios = [f"{seconds['ours'] / seconds[other]:.3f}" for other in ("loop, our module", "plain loop")]
         rate = f"{SIZES['n'] * EPOCHS / seconds['ours']:.0f}"
         rows.append([head, str(batch_size), str(threads), f"{seconds['ours']:.2f}", *ratios, rate])
     header = ["head", "batch", "threads", "fit, s", "fit / loop with our module", "fit / plain loop", "clips a second"]
-    print_table("A whole fit of 1600 clips x 9 x 1024, 50 labels, 2 epochs", header, rows)
+    yield "A whole fit of 1600 clips x 9 x 1024, 50 labels, 2 epochs", header, rows
     rows = []
-    for head in ("linear", "mlp", "cscm"):
-        seconds = results.get(f"predict {head}", lambda head=head: time_predict(head, 1), code)
-        rows.append(
-            [head, *(f"{seconds[side]:.3f}" for side in seconds), f"{seconds['ours'] / seconds['bare module']:.3f}"]
-        )
-    print_table("Scores of 1600 clips, one thread", ["head", "decision_function, s", "bare module, s", "ratio"], rows)
+    for head in HEADS:
+        seconds = figures[f"predict {head}"]
+        rows.append([head, *seconds.values(), seconds["ours"] / seconds["bare module"]])
+    yield "Scores of 1600 clips, one thread", ["head", "decision_function, s", "bare module, s", "ratio"], rows
 
 
 if __name__ == "__main__":
-    main()
+    run("speed_contrastive", calls, tables)

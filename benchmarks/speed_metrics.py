@@ -4,11 +4,9 @@ All values are compared before the clocks run; the sides take turns, medians of 
 """
 
 import importlib.util
-import inspect
-import time
 
 import numpy as np
-from common import Results, fingerprint, parser, print_table
+from common import alternate, run
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skzsl import metrics
@@ -42,34 +40,28 @@ def contenders(y_true, y_score):
 
 
 def measure(repeats=5):
-    """Values and median seconds of every side."""
+    """Median seconds of every side, after a check of its values."""
     calls = contenders(*make_scores())
     values = {name: [call() for call in pair] for name, pair in calls.items()}
     for name, pair in values.items():
         np.testing.assert_allclose(pair, values["scikit-learn"], atol=1e-6 if name == "torchmetrics" else 1e-12)
-    seconds = {name: [[], []] for name in calls}
-    for _ in range(repeats):
-        for name, pair in calls.items():
-            for times, call in zip(seconds[name], pair, strict=True):
-                start = time.perf_counter()
-                call()
-                times.append(time.perf_counter() - start)
-    return {name: [float(np.median(times)) for times in pair] for name, pair in seconds.items()}
+    seconds = alternate({(name, i): call for name, pair in calls.items() for i, call in enumerate(pair)}, repeats)
+    return {name: [seconds[name, i] for i in range(2)] for name in calls}
 
 
-def main():
-    """Measure and print."""
-    parser(__doc__).parse_args()
-    results = Results("speed_metrics", {"clips": CLIPS, "labels": LABELS})
-    code = fingerprint(inspect.getmodule(metrics.mean_average_precision), make_scores, contenders, measure)
-    seconds = results.get("seconds", measure, code)
-    rows = []
-    for name, (precision, auc) in seconds.items():
-        ratios = [f"{theirs / ours:.1f} x" for theirs, ours in zip((precision, auc), seconds["skzsl"], strict=True)]
-        rows.append([name, f"{precision:.3f}", f"{auc:.3f}", *ratios])
-    header = ["", "mAP, s", "AUC, s", "mAP / ours", "AUC / ours"]
-    print_table(f"{CLIPS} clips x {LABELS} labels, float64", header, rows)
+def calls(_):
+    """The one call that measures."""
+    return {"seconds": (measure,)}
+
+
+def tables(figures):
+    """Seconds and ratios."""
+    rows, seconds = [], figures["seconds"]
+    for name, pair in seconds.items():
+        ratios = [f"{theirs / ours:.1f} x" for theirs, ours in zip(pair, seconds["skzsl"], strict=True)]
+        rows.append([name, *pair, *ratios])
+    yield f"{CLIPS} clips x {LABELS} labels, float64", ["", "mAP, s", "AUC, s", "mAP / ours", "AUC / ours"], rows
 
 
 if __name__ == "__main__":
-    main()
+    run("speed_metrics", calls, tables)

@@ -7,12 +7,11 @@ default iterator, its callbacks and arrays of float32, around the same module an
 ``predict_proba`` against the bare module in inference mode.
 """
 
-import argparse
 import inspect
 
 import numpy as np
 import torch
-from common import Results, alternate, fingerprint, print_table
+from common import alternate, run
 from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
@@ -124,9 +123,9 @@ def settle(threads, precision="highest"):
     torch.set_flush_denormal(True)
 
 
-def trained(name, X, y, **settings):
+def trained(model, X, y, **settings):
     """A model of a kind that has trained, and what builds its net."""
-    model = clone(MODELS[name]).set_params(random_state=0, **settings).fit(X, y)
+    model = clone(model).set_params(random_state=0, **settings).fit(X, y)
     build = {key[8:]: value for key, value in model._net.get_params().items() if key.startswith("module__")}
     return model, {key: value for key, value in build.items() if "__" not in key}
 
@@ -137,16 +136,16 @@ def plain(build):
     return PlainAttention(build["n_features"], len(build["log_odds"]), levels, build["hidden_size"])
 
 
-def time_fit(name, sizes, batch_size, epochs, threads, device, repeats=7):
+def time_fit(model, sizes, batch_size, epochs, threads, device, repeats=7):
     """Seconds of a whole fit, and of the loops."""
     settle(threads)
     X, y = make_clips(**sizes)
-    model, build = trained(name, X, y, batch_size=batch_size, max_epochs=epochs, device=device)
+    model, build = trained(model, X, y, batch_size=batch_size, max_epochs=epochs, device=device)
     calls = {
         "ours": lambda: model.fit(X, y),
         "loop, our module": lambda: loop(type(model.module_)(**build), X, y, batch_size, epochs, device),
     }
-    if name != "global-local":
+    if "levels" in build:
         calls["plain loop"] = lambda: loop(plain(build), X, y, batch_size, epochs, device)
     return {**alternate(calls, repeats, WAIT[device]), "clips a second": sizes["n"] * epochs}
 
@@ -155,7 +154,15 @@ def time_iterators(sizes, hidden_size, epochs=4, repeats=5):
     """Seconds of a whole fit of 1-A at batch 32 on a CPU, and of skorch with its default iterator."""
     settle(1)
     X, y = make_clips(**sizes)
-    model, build = trained("1-A", X, y, batch_size=32, max_epochs=epochs, hidden_size=hidden_size, device="cpu")
+    model, build = trained(
+        MultiLevelAttentionClassifier("1-A"),
+        X,
+        y,
+        batch_size=32,
+        max_epochs=epochs,
+        hidden_size=hidden_size,
+        device="cpu",
+    )
     same = skorch_net(type(model.module_)(**build), 32, epochs)
     torchs = skorch_net(plain(build), 32, epochs)
     wide, mask = X.astype(np.float32), np.ones(X.shape[:2], dtype=bool)
@@ -168,10 +175,10 @@ def time_iterators(sizes, hidden_size, epochs=4, repeats=5):
     return alternate(calls, repeats)
 
 
-def time_precisions(name, device):
+def time_precisions(model, device):
     """Seconds of a whole fit in float32, with its matrix products in bfloat16, and inside torch.autocast."""
     X, y = make_clips(**SIZES)
-    model = clone(MODELS[name]).set_params(batch_size=500, max_epochs=2, device=device, random_state=0)
+    model = clone(model).set_params(batch_size=500, max_epochs=2, device=device, random_state=0)
 
     def fit(precision):
         settle(1, "medium" if precision == "medium" else "highest")
@@ -182,11 +189,11 @@ def time_precisions(name, device):
     return alternate(calls, 3, WAIT[device])
 
 
-def time_predict(name, sizes, threads, device, repeats=5):
+def time_predict(model, sizes, threads, device, repeats=5):
     """Seconds of predict_proba, and of the bare module on the same batches."""
     settle(threads)
     X, y = make_clips(**sizes)
-    model, _ = trained(name, X, y, batch_size=500, max_epochs=1, device=device)
+    model, _ = trained(model, X, y, batch_size=500, max_epochs=1, device=device)
     module = model.module_.eval()
 
     def bare():
@@ -201,86 +208,68 @@ def time_predict(name, sizes, threads, device, repeats=5):
     return alternate({"ours": lambda: model.predict_proba(X), "bare module": bare}, repeats, WAIT[device])
 
 
-def main():
-    """Measure and print."""
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--device", default="cpu", help="cpu or cuda")
-    device = arguments.parse_args().device
-    results = Results("speed_nets" if device == "cpu" else f"speed_nets_{device}", {"sizes": SIZES, "small": SMALL})
-    modules = (nets.multi_level, nets.global_local, nets.attention_pooling, nets.layers, nets.training, nets.batches)
-    code = fingerprint(
-        *modules,
-        nets.inference,
-        nets.schedule,
-        make_clips,
-        PlainAttention,
-        loop,
-        skorch_net,
-        time_fit,
-        time_iterators,
-        time_precisions,
-        time_predict,
-    )
+CASES = [(name, SIZES, 500, 2, threads) for name in MODELS for threads in (1, 2)]
+CASES += [("1-A", SMALL, 32, 4, 1), ("2-A-1-A", SMALL, 128, 4, 1), ("global-local", SMALL, 128, 4, 1)]
+ITERATORS = [(sizes, hidden) for sizes in (CLIPS, SMALL) for hidden in (64, 600)]
+PREDICTIONS = [(name, threads) for name in MODELS for threads in (1, 2)]
 
-    cases = [(name, SIZES, 500, 2, threads) for name in MODELS for threads in (1, 2)]
-    cases += [("1-A", SMALL, 32, 4, 1), ("2-A-1-A", SMALL, 128, 4, 1), ("global-local", SMALL, 128, 4, 1)]
+
+def fit_key(name, sizes, batch_size, epochs, threads):
+    """What the figure of a fit is called."""
+    return f"fit {name}, {sizes}, batch {batch_size}, {threads} threads"
+
+
+def calls(arguments):
+    """Fits, skorch's iterators on a CPU, precisions and predictions."""
+    device = arguments.device
+    found = {fit_key(*case): (time_fit, MODELS[case[0]], *case[1:], device) for case in CASES}
+    if device == "cpu":
+        found |= {f"iterator, {sizes}, hidden {hidden}": (time_iterators, sizes, hidden) for sizes, hidden in ITERATORS}
+    found |= {f"precision {name}": (time_precisions, model, device) for name, model in MODELS.items()}
+    return found | {
+        f"predict {name}, {threads} threads": (time_predict, MODELS[name], SIZES, threads, device)
+        for name, threads in PREDICTIONS
+    }
+
+
+def tables(figures):
+    """Seconds and ratios of each kind."""
     rows = []
-    for name, sizes, batch_size, epochs, threads in cases:
-        key = f"fit {name}, {sizes}, batch {batch_size}, {threads} threads"
-        seconds = results.get(key, lambda c=(name, sizes, batch_size, epochs, threads): time_fit(*c, device), code)
+    for case in CASES:
+        seconds, (name, sizes, batch_size, _, threads) = figures[fit_key(*case)], case
         cells = [name, str(sizes["C"]), str(batch_size), str(threads), f"{seconds['ours']:.2f}"]
         for other in ("loop, our module", "plain loop"):
             cells.append(f"{seconds['ours'] / seconds[other]:.3f}" if other in seconds else "-")
         rows.append([*cells, f"{seconds['clips a second'] / seconds['ours']:.0f}"])
-    header = [
-        "net",
-        "labels",
-        "batch",
-        "threads",
-        "fit, s",
-        "fit / loop with our module",
-        "fit / plain loop",
-        "clips a second",
-    ]
-    print_table(f"A whole fit of {SIZES['n']} clips x 10 x 128, 2 epochs (4 with 24 labels)", header, rows)
+    header = ["net", "labels", "batch", "threads", "fit, s", "fit / loop with our module", "fit / plain loop"]
+    title = f"A whole fit of {SIZES['n']} clips x 10 x 128, 2 epochs (4 with 24 labels)"
+    yield title, [*header, "clips a second"], rows
 
     rows = []
-    for sizes, hidden in [(sizes, hidden) for sizes in (CLIPS, SMALL) for hidden in (64, 600) if device == "cpu"]:
-        key = f"iterator, {sizes}, hidden {hidden}"
-        seconds = results.get(key, lambda c=(sizes, hidden): time_iterators(*c), code)
-        cells = [str(sizes["T"]), str(hidden), f"{seconds['ours']:.2f}"]
-        cells += [f"{seconds[other] / seconds['ours']:.2f} x" for other in list(seconds)[1:]]
-        rows.append(cells)
-    if rows:
-        header = ["segments", "hidden units", "fit, s", "skorch around our module", "skorch around the plain one"]
-        print_table("1-A with skorch's default iterator: batch 32, 24 labels, 4 epochs, one thread", header, rows)
+    for sizes, hidden in ITERATORS:
+        if (key := f"iterator, {sizes}, hidden {hidden}") in figures:
+            ours, *others = figures[key].values()
+            ratios = [f"{other / ours:.2f} x" for other in others]
+            rows.append([str(sizes["T"]), str(hidden), f"{ours:.2f}", *ratios])
+    header = ["segments", "hidden units", "fit, s", "skorch around our module", "skorch around the plain one"]
+    yield "1-A with skorch's default iterator: batch 32, 24 labels, 4 epochs, one thread", header, rows
 
     rows = []
     for name in MODELS:
-        seconds = results.get(f"precision {name}", lambda name=name: time_precisions(name, device), code)
-        cells = [f"{seconds[other]:.2f}" for other in ("highest", "medium", "autocast")]
-        ratios = [f"{seconds['highest'] / seconds[other]:.2f} x" for other in ("medium", "autocast")]
-        rows.append([name, *cells, *ratios])
-    header = [
-        "net",
-        "float32, s",
-        "products in bfloat16, s",
-        "torch.autocast, s",
-        "float32 / products",
-        "float32 / autocast",
-    ]
-    print_table("bfloat16: the same fits, 527 labels, one thread", header, rows)
+        highest, *others = figures[f"precision {name}"].values()
+        cells = [f"{seconds:.2f}" for seconds in (highest, *others)]
+        rows.append([name, *cells, *(f"{highest / seconds:.2f} x" for seconds in others)])
+    header = ["net", "float32, s", "products in bfloat16, s", "torch.autocast, s"]
+    header += ["float32 / products", "float32 / autocast"]
+    yield "bfloat16: the same fits, 527 labels, one thread", header, rows
 
     rows = []
-    for name in MODELS:
-        for threads in (1, 2):
-            key = f"predict {name}, {threads} threads"
-            seconds = results.get(key, lambda c=(name, SIZES, threads): time_predict(*c, device), code)
-            cells = [name, str(threads), f"{seconds['ours']:.2f}", f"{seconds['bare module']:.2f}"]
-            rows.append([*cells, f"{seconds['ours'] / seconds['bare module']:.3f}"])
+    for name, threads in PREDICTIONS:
+        ours, bare = figures[f"predict {name}, {threads} threads"].values()
+        rows.append([name, str(threads), f"{ours:.2f}", f"{bare:.2f}", ours / bare])
     header = ["net", "threads", "predict_proba, s", "bare module, s", "ratio"]
-    print_table(f"Prediction of {SIZES['n']} clips, {SIZES['C']} labels", header, rows)
+    yield f"Prediction of {SIZES['n']} clips, {SIZES['C']} labels", header, rows
 
 
 if __name__ == "__main__":
-    main()
+    run("speed_nets", calls, tables, device={"default": "cpu", "help": "cpu or cuda"})

@@ -3,12 +3,11 @@
 The sides take turns, medians of repeats; also the same loss written as a loop over clips.
 """
 
-import inspect
 import time
 
 import numpy as np
 import torch
-from common import Results, fingerprint, parser, print_table
+from common import run
 from torch import nn
 
 from skzsl import nets
@@ -51,21 +50,21 @@ def measure(n_clips, n_labels, labels_per_clip, repeats=15, calls=40):
     return {name: 1e6 * float(np.median(times)) for name, times in seconds.items()}
 
 
-def main():
-    parser(__doc__.splitlines()[0]).parse_args()
-    results = Results("speed_ranking_loss", {})
-    code = fingerprint(inspect.getmodule(nets.MultilabelRankingLoss), measure)
+def calls(_):
+    """One call for each size."""
+    return {name: (measure, *size) for name, size in SIZES.items()}
+
+
+def tables(figures):
+    """Microseconds and ratios."""
     rows = []
-    for name, size in SIZES.items():
-        found = results.get(name, lambda size=size: measure(*size), code)
-        rows.append(
-            [name]
-            + [f"{found[side]:.0f}" for side in ("BCE", "ranking", "loop")]
-            + [f"{found['ranking'] / found['BCE']:.2f}", f"{found['loop'] / found['ranking']:.0f}"]
-        )
+    for name in SIZES:
+        found = figures[name]
+        cells = [f"{found[side]:.0f}" for side in ("BCE", "ranking", "loop")]
+        rows.append([name, *cells, f"{found['ranking'] / found['BCE']:.2f}", f"{found['loop'] / found['ranking']:.0f}"])
     header = ["clips x labels", "BCE, us", "ranking loss, us", "loop over clips, us", "ranking / BCE", "loop / ranking"]
-    print_table("Ranking loss against binary cross entropy, value and gradient", header, rows)
+    yield "Ranking loss against binary cross entropy, value and gradient", header, rows
 
 
 if __name__ == "__main__":
-    main()
+    run("speed_ranking_loss", calls, tables)

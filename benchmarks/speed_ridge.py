@@ -6,18 +6,10 @@ the least that the closed form needs. A rate counts 2 n d^2 operations, whatever
 milliseconds of another fit: all that the process holds, but for pages of the file, which the system can take back.
 """
 
-import argparse
-import inspect
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import threading
-from pathlib import Path
 
 import numpy as np
-from common import Results, alternate, fingerprint, memory, print_table
+from common import alternate, in_process, memory, run
 
 N, D, C, K = 2_000_000, 128, 400, 64
 BLOCK = 8192
@@ -82,44 +74,33 @@ def watched(function):
     return max(found)
 
 
-def in_process(path, kind):
+def measure_alone(path, kind):
     """Measure in a process of its own, on one thread."""
-    code = f"import json, sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import speed_ridge; "
-    code += f"print(json.dumps(speed_ridge.measure({str(path)!r}, {kind!r})))"
-    environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
-    )
-    return json.loads(run.stdout)
+    if not path.exists():
+        make_file(path)
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return in_process(measure, str(path), kind, **threads)
 
 
-def main():
-    """Measure and print."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    from skzsl import ZeroShotRidge
+def calls(arguments):
+    """Labels as numbers, then as text, on the same file."""
+    return {kind: (measure_alone, arguments.scratch / "clips.npy", kind) for kind in ("numbers", "text")}
 
-    results = Results("speed_ridge", {"n": N, "d": D, "labels": C, "text dimensions": K})
-    code = fingerprint(inspect.getmodule(ZeroShotRidge), measure, make_labels)
+
+def tables(figures):
+    """Rates and memory."""
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clips.npy"
-        for kind in ("numbers", "text"):
-
-            def compute(kind=kind):
-                if not path.exists():
-                    make_file(path)
-                return in_process(path, kind)
-
-            found = results.get(kind, compute, code)
-            rates = {side: 2 * N * D * D / found[side] / 1e9 for side in ("fit", "two", "itself")}
-            shares = [rates["fit"] / rates[side] for side in ("two", "itself")]
-            cells = [f"{found['fit']:.2f}", *(f"{rate:.0f}" for rate in rates.values())]
-            sizes = [found[size] for size in ("added", "peak", "with file")]
-            rows.append([kind, *cells, *(f"{share:.2f}" for share in shares), *(f"{size:.0f}" for size in sizes)])
+    for kind in ("numbers", "text"):
+        found = figures[kind]
+        rates = {side: 2 * N * D * D / found[side] / 1e9 for side in ("fit", "two", "itself")}
+        shares = [rates["fit"] / rates[side] for side in ("two", "itself")]
+        cells = [f"{found['fit']:.2f}", *(f"{rate:.0f}" for rate in rates.values())]
+        sizes = [found[size] for size in ("added", "peak", "with file")]
+        rows.append([kind, *cells, *(f"{share:.2f}" for share in shares), *(f"{size:.0f}" for size in sizes)])
     header = ["labels", "fit, s", "GFLOP/s", "two blocks", "a block with itself", "share of the first", "of the second"]
     header += ["memory of fit, MB", "of the process, MB", "with the file, MB"]
-    print_table(f"fit of {N} clips x {D}, float32, {C} labels, one thread", header, rows)
+    yield f"fit of {N} clips x {D}, float32, {C} labels, one thread", header, rows
 
 
 if __name__ == "__main__":
-    main()
+    run("speed_ridge", calls, tables)
