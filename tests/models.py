@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -106,9 +107,13 @@ def new(name, **parameters):
 
 
 @cache
-def fitted(name, kind):
-    """A fitted model that tests share; what changes a model takes a copy, or fits its own."""
+def _fitted(name, kind):
     return new(name).fit(*data(kind))
+
+
+def fitted(name, kind):
+    """A fitted model of the test's own: what it is asked first can change the last digits of what it answers later."""
+    return copy.deepcopy(_fitted(name, kind))
 
 
 def candidates(name):

@@ -1,6 +1,5 @@
 """What every model promises about its training, whatever it is."""
 
-import copy
 import pickle
 
 import numpy as np
@@ -70,7 +69,7 @@ BAD_Y = {
 @pytest.mark.parametrize("name", BOTH_KINDS)
 @pytest.mark.parametrize(("change", "message"), BAD_Y.values(), ids=BAD_Y)
 def test_bad_y_is_named_before_training_and_loses_nothing(name, change, message):
-    model, (X, y) = copy.deepcopy(fitted(name, "several")), data("several")
+    model, (X, y) = fitted(name, "several"), data("several")
     bad, before = change(y), vars(model).copy()
     if bad is None and MODELS[name].estimator.__sklearn_tags__().target_tags.required is False:
         return  # it needs no y
@@ -94,7 +93,7 @@ def test_what_leaves_nothing_to_learn_is_refused(name):
 @of_both_kinds
 def test_training_keeps_to_one_kind_of_y(name):
     for kind, other in (("one", "several"), ("several", "one")):
-        model = copy.deepcopy(fitted(name, kind))
+        model = fitted(name, kind)
         expected = scores(model, kind)
         with pytest.raises(ValueError, match=r"y is (one label|an indicator).*, but training began with"):
             model.partial_fit(*data(other))
@@ -122,7 +121,7 @@ def test_one_pass_at_a_time_is_the_same_as_many(name, kind):
 
 @in_epochs
 def test_training_a_view_leaves_the_model_as_it_was(name, kind):
-    model, twin = copy.deepcopy(fitted(name, kind)), copy.deepcopy(fitted(name, kind))
+    model, twin = fitted(name, kind), fitted(name, kind)
     view = model.with_labels(["wind", "rain"]).partial_fit(*data(kind))
     assert sorted(view.classes_.tolist()) == sorted(NAMES)
     assert not np.array_equal(weights(view), weights(model))
@@ -132,7 +131,7 @@ def test_training_a_view_leaves_the_model_as_it_was(name, kind):
 
 @in_epochs
 def test_kept_models_go_on_alike(name, kind):
-    model = copy.deepcopy(fitted(name, kind))
+    model = fitted(name, kind)
     same = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(weights(same.partial_fit(*data(kind))), weights(model.partial_fit(*data(kind))))
 
@@ -165,7 +164,7 @@ def test_diverging_training_is_an_error_that_names_the_rate(name, kind):
     settings = {"lr": 1e30, "weight_decay": 1e30, "optimizer": "SGD"}
     with pytest.raises(ValueError, match=r"Training diverged.*Lower lr=1e\+30"):
         new(name, **settings).fit(X, y)
-    model = copy.deepcopy(fitted(name, kind))
+    model = fitted(name, kind)
     expected = scores(model, kind)
     for train in (model.fit, model.partial_fit):
         model.set_params(**settings)
@@ -208,7 +207,7 @@ OTHER_SIZES = [
 
 @pytest.mark.parametrize(("name", "changed"), OTHER_SIZES, ids=str)
 def test_layers_of_other_sizes_need_a_new_start(name, changed):
-    model, (X, y) = copy.deepcopy(fitted(name, "several")), data("several")
+    model, (X, y) = fitted(name, "several"), data("several")
     with pytest.raises(ValueError, match="layers of other sizes"):
         model.set_params(**changed).partial_fit(X, y)
     np.testing.assert_array_equal(scores(model, "several"), scores(fitted(name, "several"), "several"))
@@ -218,7 +217,7 @@ def test_layers_of_other_sizes_need_a_new_start(name, changed):
 @pytest.mark.parametrize("name", [name for name, _ in OTHER_SIZES])
 def test_the_first_units_of_features_are_kept_when_training_goes_on(name):
     X, y = data("several")
-    model = copy.deepcopy(fitted(name, "several"))
+    model = fitted(name, "several")
     units = {key: values.clone() for key, values in model.module_.named_buffers() if key.endswith(("shift", "scale"))}
     assert any(values.mean() > 0.5 for values in units.values())
     for other in ({}, {"optimizer": "SGD"}, {"standardize": False}):
