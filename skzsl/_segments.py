@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Number
 
@@ -119,6 +120,9 @@ def clip_array(X, estimator=None) -> np.ndarray:
         raise ValueError(
             f"X of shape {values.shape} has clips without segments or features; pass at least one of each."
         )
+    if values.dtype == object:  # numbers as objects, such as those of categories
+        with suppress(TypeError, ValueError):
+            values = values.astype(np.float64)
     if values.dtype.kind not in "biuf":
         raise ValueError(f"X holds {values.dtype} values such as {values.flat[0]!r}; pass numbers.")
     return values
@@ -141,7 +145,7 @@ def _unpacked(X):
         if values.dtype == object and values.size and isinstance(values.flat[0], _LISTS):
             return _unpacked(values.ravel().tolist())
         X = values if values.ndim < 2 else X
-    if hasattr(X, "columns"):
+    if hasattr(X, "iloc"):
         _refuse_columns(X)
     return X
 
@@ -169,8 +173,12 @@ def _from_torch(tensor):
 
 def _refuse_columns(X):
     """Refuse what is no number in a table, by the name of its column."""
+    import pandas as pd
+
+    numbers = {"integer", "floating", "mixed-integer-float", "boolean", "decimal", "empty"}
     for number, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
-        for value in X.iloc[:, number] if getattr(dtype, "kind", None) in {"O", "M", "m"} else ():
+        column = X.iloc[:, number] if getattr(dtype, "kind", None) in {"O", "M", "m"} else ()
+        for value in column if pd.api.types.infer_dtype(column) not in numbers else ():
             if isinstance(value, _LISTS):
                 raise ValueError(f"Column {name!r} of X holds a vector in each row; pass X[{name!r}] alone.")
             if not isinstance(value, Number | np.bool_ | None) and type(value).__name__ != "NAType":

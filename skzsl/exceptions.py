@@ -47,9 +47,12 @@ class ModelIntegrityError(OSError):
     """A model file is damaged or is not the file its hash says it should be."""
 
 
+_PASSED = {"skzsl", "sklearn", "joblib"}  # whose lines are not the caller's
+
+
 def warn(message, category):
     """Issue a warning that points at the line that called skzsl, however deep inside it is found."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in {"skzsl", "sklearn"}:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level + 1)

@@ -189,8 +189,10 @@ def test_early_stopping_waits_for_patience_and_keeps_the_best_weights(name, kind
     recorder = Recorder()
     settings = {"lr": 0.1, "validation_fraction": 0.3, "patience": patience, "max_epochs": 200}
     model = new(name, callbacks=[recorder], **settings).fit(*data(kind))
-    of_taggers = [epoch["valid_map"] for epoch in model.history_ if "valid_map" in epoch]
-    best = int(np.argmax(of_taggers) if of_taggers else np.argmin([epoch["valid_loss"] for epoch in model.history_]))
+    merits = [epoch.get("valid_map", -epoch["valid_loss"]) for epoch in model.history_]
+    best = 0
+    for epoch, merit in enumerate(merits):
+        best = epoch if merit - merits[best] > 1e-4 * abs(merits[best]) else best  # less is no improvement
     assert len(model.history_) == best + 1 + patience < 200
     for parameter, values in model.module_.state_dict().items():
         assert values.equal(recorder.seen[best][parameter])

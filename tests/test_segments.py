@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from sklearn.base import BaseEstimator
@@ -176,3 +177,17 @@ def test_masked_arrays_are_refused_since_their_mask_would_be_lost(rng, model, sh
     X = np.ma.masked_array(rng.normal(size=shape), np.zeros(shape, dtype=bool))
     with pytest.raises(ValueError, match="masked array"):
         model.fit(X, list("abab"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: pa.Table.from_pandas(frame),
+        lambda frame: frame.astype(int).astype("category"),
+        lambda frame: frame.astype(object),
+    ],
+    ids=["pyarrow", "categories", "objects"],
+)
+def test_tables_of_numbers_are_taken_whatever_holds_them(change):
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3), columns=list("abc"))
+    np.testing.assert_array_equal(check(change(frame)).values, frame.to_numpy())

@@ -70,7 +70,10 @@ class ZeroRuleClassifier(EmbeddingClassifier):
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=True)
             targets = self._take_labels(y, len(segments))
-            self.frequencies_ = targets.indicator_of_classes().mean(axis=0)
+            if targets.indicator_dtype is None:
+                self.frequencies_ = np.bincount(targets.codes, minlength=len(targets.classes)) / len(segments)
+            else:
+                self.frequencies_ = targets.indicator_of_classes().mean(axis=0)
         return self
 
     def _scores(self, X, labels):
