@@ -42,7 +42,6 @@ class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
 
     _fixed_labels = False  # whether only labels of fit can be scored
     temperature: float
-    threshold: float
 
     _parameter_constraints: dict = {"temperature": [Interval(Real, 0, None, closed="neither")]}
 

@@ -40,7 +40,6 @@ class Model:
     kinds: tuple = ("one", "several")  # labels a clip
     unseen: bool = True  # scores labels that it never met
     joint: tuple = ()  # kinds of y for which the score of a candidate depends on the others
-    trains: bool = True  # on the clips
     epochs: bool = False  # trains in passes over the clips
 
 
@@ -64,8 +63,8 @@ MODELS = {
         for head in ("cscm", "mlp", "linear")
     },
     "convex": Model(ZeroShotConvex(_TEXTS)),
-    "convex of class scores": Model(ZeroShotConvex(_TEXTS, source_labels=_SOURCES), trains=False),
-    "nearest": Model(ZeroShotNearest(HashingEncoder(N_FEATURES)), trains=False),
+    "convex of class scores": Model(ZeroShotConvex(_TEXTS, source_labels=_SOURCES)),
+    "nearest": Model(ZeroShotNearest(HashingEncoder(N_FEATURES))),
     "ridge": Model(ZeroShotRidge(_TEXTS)),
     "ridge, cross-validated": Model(ZeroShotRidgeCV(_TEXTS, alphas_audio=[1.0, 10.0], alphas_text=[1.0], cv=2)),
     "normalized ridge": Model(ScoreNormalizer(ZeroShotRidge(_TEXTS)), joint=("one", "several")),
@@ -77,13 +76,11 @@ MODELS = {
         _net(GlobalLocalAttentionClassifier, _TAGGER, training="frozen_global", **_LOCAL), unseen=False, joint=("one",)
     ),
     "tuned tagger": Model(ThresholdTuner(_TAGGER, strategy="top_k", cv=KFold(2)), kinds=("several",), unseen=False),
-    "zero rule": Model(ZeroRuleClassifier(), unseen=False, trains=False),
+    "zero rule": Model(ZeroRuleClassifier(), unseen=False),
 }
 CASES = [(name, kind) for name, model in MODELS.items() for kind in model.kinds]
 BOTH_KINDS = [name for name, model in MODELS.items() if len(model.kinds) == 2]
 EPOCHS = [(name, kind) for name, kind in CASES if MODELS[name].epochs]
-
-
 NETS = [(name, kind) for name, kind in EPOCHS if name != "bilinear, online"]
 
 

@@ -22,7 +22,6 @@ from skzsl.preprocessing import Segmentwise, pad_segments
 every_model = pytest.mark.parametrize(("name", "kind"), CASES)
 of_one_label = pytest.mark.parametrize("name", [name for name, kind in CASES if kind == "one"])
 of_several_labels = pytest.mark.parametrize("name", [name for name, kind in CASES if kind == "several"])
-of_unseen_labels = pytest.mark.parametrize(("name", "kind"), [case for case in CASES if MODELS[case[0]].unseen])
 
 
 def scores_of(model, X, name):

@@ -16,11 +16,7 @@ every_model = pytest.mark.parametrize(("name", "kind"), CASES)
 in_epochs = pytest.mark.parametrize(("name", "kind"), EPOCHS)
 nets = pytest.mark.parametrize(("name", "kind"), NETS)
 of_both_kinds = pytest.mark.parametrize(
-    "name",
-    sorted(
-        {name for name, _ in CASES if hasattr(MODELS[name].estimator, "partial_fit")}
-        - {"bilinear, online", "bilinear, minibatch"}
-    ),
+    "name", [name for name in BOTH_KINDS if hasattr(MODELS[name].estimator, "partial_fit")]
 )
 
 
