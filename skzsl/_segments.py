@@ -43,28 +43,9 @@ class Segments:
         """The clips as (n, T, d): a clip vector is one segment."""
         return self.values[:, None] if self.lengths is None else self.values
 
-    def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and scale of each feature over the present segments, (d,) each, in one pass.
-
-        The scale is the standard deviation, or 1 where a feature is constant but for rounding.
-        """
-        n_features = self.values.shape[-1]
-        count, mean, squares = 0, np.zeros(n_features), np.zeros(n_features)
-        values = self.three_d()
-        for rows in row_chunks(values):
-            block, mask = values[rows], self.mask(rows)
-            block = (block.reshape(-1, n_features) if mask.all() else block[mask]).astype(np.float64)
-            block_mean = block.mean(axis=0)
-            block -= block_mean
-            # Chan, Golub & LeVeque (1983): no difference of large sums.
-            step, total = block_mean - mean, count + len(block)
-            squares += np.einsum("ij,ij->j", block, block) + step**2 * count * len(block) / total
-            mean += step * len(block) / total
-            count = total
-        variance, epsilon = squares / count, np.finfo(np.float64).eps
-        constant = variance <= count * epsilon * variance + (count * mean * epsilon) ** 2
-        tiny = variance < float(np.finfo(np.float32).tiny) ** 2
-        return mean, np.sqrt(np.where(constant | tiny, 1.0, variance))
+    def __getitem__(self, rows) -> Segments:
+        """Some of the clips."""
+        return Segments(self.values[rows], None if self.lengths is None else self.lengths[rows])
 
     def mean(self) -> np.ndarray:
         """Mean over the present segments of each clip, (n, d); clip vectors are returned as they are."""
@@ -76,6 +57,16 @@ class Segments:
             np.sum(self.values[rows], axis=1, dtype=means.dtype, where=present, out=means[rows])
             means[rows] /= self.lengths[rows, None]
         return means
+
+    def max(self) -> np.ndarray:
+        """Maximum over the present segments of each clip, (n, d); clip vectors are returned as they are."""
+        if self.lengths is None:
+            return self.values
+        maxima = np.empty((len(self), self.values.shape[-1]), self.values.dtype)
+        for rows in row_chunks(self.values):
+            block, mask = self.values[rows], self.mask(rows)
+            maxima[rows] = (block if mask.all() else np.where(mask[:, :, None], block, block[:, :1])).max(axis=1)
+        return maxima
 
 
 def check_segments(estimator, X, *, reset=False) -> Segments:

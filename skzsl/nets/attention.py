@@ -31,8 +31,8 @@ class TemporalAttentionModule(StandardizedModule):
         Share of attention in the score that is trained.
     project_mean : bool
         Average the segments before projecting them, instead of their projections.
-    shift, scale : ndarray of shape (d,) or None
-        What is subtracted from the segments, and what they are divided by then.
+    shift, weight : ndarray of shape (d,) or None
+        What is subtracted from the segments, and what they are multiplied by then.
     start : dict or None
         State to begin with.
     """
@@ -47,10 +47,10 @@ class TemporalAttentionModule(StandardizedModule):
         alpha=1.0,
         project_mean=False,
         shift=None,
-        scale=None,
+        weight=None,
         start=None,
     ):
-        super().__init__(n_features, shift, scale)
+        super().__init__(n_features, shift, weight)
         self.audio = nn.Sequential(nn.Dropout(dropout), *_layers([n_features, *audio_sizes]))
         self.text = nn.Sequential(*_layers([n_dims, *text_sizes]))
         self.alpha = alpha

@@ -36,7 +36,7 @@ class ContrastiveModule(StandardizedModule):
         Fixed scale of the cosines; None learns it, from 1 / 0.07 on and up to 100.
     identity : bool
         Let "linear" start as the identity, where d = k.
-    shift, scale : ndarray of shape (d,) or None
+    shift, weight : ndarray of shape (d,) or None
         Standardisation of the segments.
     start : dict or None
         State to begin with.
@@ -53,10 +53,10 @@ class ContrastiveModule(StandardizedModule):
         logit_scale=None,
         identity=False,
         shift=None,
-        scale=None,
+        weight=None,
         start=None,
     ):
-        super().__init__(n_features, shift, scale)
+        super().__init__(n_features, shift, weight)
         if head == "cscm":
             self.head: nn.Module = CSCM(n_features, hidden_size, n_dims, dropout, token_grid)
         else:

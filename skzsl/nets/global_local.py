@@ -28,16 +28,16 @@ class ConvStream(StandardizedModule):
         Width of all layers.
     dropout : float
         Share of the pooled features and of the hidden units that is dropped in training.
-    shift, scale : ndarray of shape (d,) or None
+    shift, weight : ndarray of shape (d,) or None
         Standardisation of the segments.
     start : dict or None
         State to begin with.
     """
 
     def __init__(
-        self, n_features, log_odds, n_conv_layers, hidden_size, dropout=0.0, shift=None, scale=None, start=None
+        self, n_features, log_odds, n_conv_layers, hidden_size, dropout=0.0, shift=None, weight=None, start=None
     ):
-        super().__init__(n_features, shift, scale)
+        super().__init__(n_features, shift, weight)
         log_odds = torch.as_tensor(log_odds, dtype=torch.float32)
         widths = [n_features] + [hidden_size] * n_conv_layers
         self.blocks = nn.ModuleList(_ConvBlock(width, hidden_size) for width in widths[:-1])

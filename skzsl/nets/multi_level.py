@@ -29,7 +29,7 @@ class MultiLevelAttentionModule(StandardizedModule):
         Share of their outputs that is dropped in training.
     batch_norm : bool
         Standardise their outputs over the batch, before the ReLU.
-    shift, scale : ndarray of shape (d,) or None
+    shift, weight : ndarray of shape (d,) or None
         Standardisation of the segments.
     start : dict or None
         State to begin with.
@@ -44,10 +44,10 @@ class MultiLevelAttentionModule(StandardizedModule):
         dropout=0.0,
         batch_norm=True,
         shift=None,
-        scale=None,
+        weight=None,
         start=None,
     ):
-        super().__init__(n_features, shift, scale)
+        super().__init__(n_features, shift, weight)
         log_odds = torch.as_tensor(log_odds, dtype=torch.float32)
         widths = [n_features] + [hidden_size] * sum(depth for depth, _ in levels)
         layers = [_layer(*sizes, dropout, batch_norm) for sizes in pairwise(widths)]

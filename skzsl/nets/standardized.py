@@ -1,4 +1,4 @@
-"""What modules on segments share: standardised inputs, absent segments, and going on from another net's weights."""
+"""What modules on segments share: scaled inputs, absent segments, and going on from another net's weights."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ class StandardizedModule(nn.Module):
     ----------
     n_features : int
         Size d.
-    shift, scale : ndarray of shape (d,) or None
-        What is subtracted from the segments, and what they are divided by then.
+    shift, weight : ndarray of shape (d,) or None
+        What is subtracted from the segments, and what they are multiplied by then.
     """
 
     shift: Tensor
-    scale: Tensor
+    weight: Tensor
 
-    def __init__(self, n_features, shift=None, scale=None):
+    def __init__(self, n_features, shift=None, weight=None):
         super().__init__()
         self.register_buffer("shift", torch.as_tensor(np.zeros(n_features) if shift is None else shift).float())
-        self.register_buffer("scale", torch.as_tensor(np.ones(n_features) if scale is None else scale).float())
+        self.register_buffer("weight", torch.as_tensor(np.ones(n_features) if weight is None else weight).float())
 
     def standardize(self, segments: Tensor, mask: Tensor) -> Tensor:
-        """Standardise the segments and zero the absent: they may be NaN, which spreads through products with zero."""
-        return (segments - self.shift).div_(self.scale).masked_fill_(~mask[:, :, None], 0.0)
+        """Scale the segments and zero the absent: they may be NaN, which spreads through products with zero."""
+        return (segments - self.shift).mul_(self.weight).masked_fill_(~mask[:, :, None], 0.0)
 
 
 def start_from(module: nn.Module, state):

@@ -304,8 +304,6 @@ def net_parameters(estimator):
     if estimator.verbose:
         callbacks.append(Progress())
     return {
-        "lr": estimator.lr,
-        "batch_size": estimator.batch_size,
         "shuffle": estimator.shuffle,
         "device": resolve_device(estimator.device),
         "callbacks": callbacks,

@@ -3,6 +3,7 @@
 from ._indicator_frame import indicator_frame
 from ._padding import pad_segments
 from ._pooling import SegmentPooling
+from ._scaler import EmbeddingScaler
 from ._segmentwise import Segmentwise
 
-__all__ = ["SegmentPooling", "Segmentwise", "indicator_frame", "pad_segments"]
+__all__ = ["EmbeddingScaler", "SegmentPooling", "Segmentwise", "indicator_frame", "pad_segments"]

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import StrOptions, fit_context
-from .._segments import check_segments, row_chunks
+from .._segments import check_segments
 
 
 class SegmentPooling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -72,21 +72,10 @@ class SegmentPooling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if "mean" in self.pooling:
             parts.append(segments.mean())
         if "max" in self.pooling:
-            parts.append(_max(segments))
+            parts.append(segments.max())
         return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def _max(segments):
-    if segments.lengths is None:
-        return segments.values
-    pooled = np.empty((len(segments), segments.values.shape[-1]), segments.values.dtype)
-    for rows in row_chunks(segments.values):
-        block = segments.values[rows]
-        first = block[:, :1]
-        pooled[rows] = np.where(segments.mask(rows)[:, :, None], block, first).max(axis=1)
-    return pooled

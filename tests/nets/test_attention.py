@@ -38,12 +38,12 @@ def project(layers, x):
 
 def written_out(module, segments, mask, vectors, alpha):
     """Scores (n, C) and attention (n, C, T) clip by clip, label by label, over the present segments only."""
-    shift, scale = module.shift.numpy(), module.scale.numpy()
+    shift, weight = module.shift.numpy(), module.weight.numpy()
     scores = np.zeros((len(segments), len(vectors)))
     weights = np.zeros((len(segments), len(vectors), segments.shape[1]))
     for n in range(len(segments)):
         present = [t for t in range(segments.shape[1]) if mask[n, t]]
-        inputs = [(segments[n, t].numpy() - shift) / scale for t in present]
+        inputs = [(segments[n, t].numpy() - shift) * weight for t in present]
         projected = [project(module.audio, x) for x in inputs]
         for c, vector in enumerate(vectors.numpy()):
             label = project(module.text, vector)
@@ -63,7 +63,7 @@ def written_out(module, segments, mask, vectors, alpha):
 @pytest.mark.parametrize("project_mean", [False, True])
 @pytest.mark.parametrize("standardized", [False, True])
 def test_scores_and_weights_equal_the_written_out_loops(ragged, rng, alpha, project_mean, standardized):
-    moments = {"shift": rng.normal(size=D), "scale": rng.uniform(0.5, 3, size=D)} if standardized else {}
+    moments = {"shift": rng.normal(size=D), "weight": rng.uniform(0.5, 3, size=D)} if standardized else {}
     module = make_module(alpha=alpha, project_mean=project_mean, **moments)
     scores, weights = written_out(module, *ragged, alpha)
     segments, mask, vectors = ragged
@@ -128,7 +128,7 @@ def test_absent_segments_change_nothing(ragged, filling, project_mean):
     present = torch.ones(4, 6, dtype=torch.bool)
     padded = torch.cat([segments, torch.full((4, 2, D), filling, dtype=torch.float64)], dim=1)
     mask = torch.cat([present, torch.zeros(4, 2, dtype=torch.bool)], dim=1)
-    module = make_module(project_mean=project_mean, shift=np.full(D, 3.0), scale=np.full(D, 2.0))
+    module = make_module(project_mean=project_mean, shift=np.full(D, 3.0), weight=np.full(D, 0.5))
     for alpha in (0, 0.5, 1):
         torch.testing.assert_close(
             module(padded, mask, vectors, alpha=alpha), module(segments, present, vectors, alpha=alpha)
@@ -205,9 +205,9 @@ def test_large_fits_do_not_overflow():
 
 def test_standardising_inside_is_standardising_before(ragged, rng):
     segments, mask, vectors = ragged
-    shift, scale = rng.normal(size=D), rng.uniform(0.5, 3, size=D)
-    inside, plain = make_module(shift=shift, scale=scale), make_module()
-    before = (segments - torch.from_numpy(shift).float()) / torch.from_numpy(scale).float()
+    shift, weight = rng.normal(size=D), rng.uniform(0.5, 3, size=D)
+    inside, plain = make_module(shift=shift, weight=weight), make_module()
+    before = (segments - torch.from_numpy(shift).float()) * torch.from_numpy(weight).float()
     torch.testing.assert_close(inside(*ragged), plain(before, mask, vectors))
     assert [name for name, _ in inside.named_parameters()] == [name for name, _ in plain.named_parameters()]
 

@@ -1,6 +1,7 @@
 """What training does to batches, rates, weights and units."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -113,7 +114,7 @@ def clips(rng):
 
 @pytest.mark.parametrize("averaged_epochs", [1, 2, 4])
 @pytest.mark.parametrize(
-    "model", [MultiLevelAttentionClassifier, GlobalLocalAttentionClassifier], ids=["multi", "local"]
+    "model", [MultiLevelAttentionClassifier, partial(GlobalLocalAttentionClassifier, None)], ids=["multi", "local"]
 )
 def test_weights_are_the_mean_of_those_after_the_last_epochs(clips, model, averaged_epochs):
     recorder = Recorder()
@@ -130,7 +131,7 @@ def test_weights_are_the_mean_of_those_after_the_last_epochs(clips, model, avera
 
 
 @pytest.mark.parametrize(
-    "model", [MultiLevelAttentionClassifier, GlobalLocalAttentionClassifier], ids=["multi", "local"]
+    "model", [MultiLevelAttentionClassifier, partial(GlobalLocalAttentionClassifier, None)], ids=["multi", "local"]
 )
 def test_single_passes_after_a_cycle_are_made_at_the_full_rate(clips, model):
     settings = {"optimizer": "SGD", "shuffle": False, "dropout": 0.0, "lr": 0.1, "random_state": 0, "device": "cpu"}

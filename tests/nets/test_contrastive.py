@@ -19,7 +19,7 @@ def make_module(head, **settings):
         torch.manual_seed(0)
         module = ContrastiveModule(D, K, head, H, **settings)
         for name, values in module.state_dict().items():
-            if name.endswith("var") or name == "scale":
+            if name.endswith("var") or name == "weight":
                 values.uniform_(0.5, 1.5)
             elif values.is_floating_point() and name != "log_scale":
                 values.add_(0.4 * torch.randn_like(values))
@@ -74,7 +74,7 @@ def test_scores_equal_the_written_out_loops(ragged, head, scale, training):
     module, (segments, mask, vectors) = make_module(head, logit_scale=scale).train(training), ragged
     state = {name: values.clone().numpy() for name, values in module.state_dict().items()}
     clips = [
-        [(segment - state["shift"]) / state["scale"] for segment in clip[there].numpy()]
+        [(segment - state["shift"]) * state["weight"] for segment in clip[there].numpy()]
         for clip, there in zip(segments, mask, strict=True)
     ]
     if head == "cscm":  # held to its own loops in test_cscm.py

@@ -19,8 +19,9 @@ def seeded(build, seed=0):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = build()
-        for name, values in module.state_dict().items():
-            if name.endswith(("var", "scale")):
+        state = module.state_dict()
+        for name, values in state.items():
+            if name.endswith("var") or name.removesuffix("weight") + "shift" in state:
                 values.uniform_(0.5, 3)
             elif values.is_floating_point():
                 values.add_(0.2 * torch.randn_like(values))
@@ -47,7 +48,7 @@ def ragged(rng):
 
 def written_out_frames(stream, clip):
     """Features (T, h) of one clip (T, d) by torch's own convolution."""
-    features = (clip - stream.shift) / stream.scale
+    features = (clip - stream.shift) * stream.weight
     for block in stream.blocks:
         kernel = block.conv.weight.unflatten(1, (3, -1)).transpose(1, 2)
         conv = F.conv1d(features.T[None], kernel, padding=1)

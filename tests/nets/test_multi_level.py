@@ -24,7 +24,7 @@ def make_module(architecture="2-A-1-A", reading="softmax_label", **settings):
         torch.manual_seed(0)
         module = MultiLevelAttentionModule(D, ODDS, levels_of(architecture, reading), H, dropout=0.5, **settings)
         for name, values in module.state_dict().items():
-            if name.endswith(("var", "scale")):
+            if name.endswith("var") or name == "weight":
                 values.uniform_(0.5, 1.5)
             elif values.is_floating_point():
                 values.add_(0.4 * torch.randn_like(values))
@@ -65,7 +65,7 @@ def written_out_pool(state, name, reading, rows):
 def written_out(module, levels, clip, batch_norm=True):
     """Log-odds (C,) of one clip (t, d), a segment, a layer and a level at a time."""
     state = {name: values.numpy() for name, values in module.state_dict().items()}
-    rows = [(segment - state["shift"]) / state["scale"] for segment in clip]
+    rows = [(segment - state["shift"]) * state["weight"] for segment in clip]
     pooled = []
     for level, (depth, reading) in enumerate(levels):
         for layer in range(depth):
