@@ -7,6 +7,7 @@ __all__ = [
     "CandidateWarning",
     "LabelTextWarning",
     "LeakWarning",
+    "MissingExtraWarning",
     "ModelIntegrityError",
     "ModelNotFoundError",
     "UndefinedLabelWarning",
@@ -37,6 +38,10 @@ class UnknownWordError(ValueError):
 
 class UnknownWordWarning(UserWarning):
     """Some words of a label are unknown to the word vectors and were left out of its average."""
+
+
+class MissingExtraWarning(UserWarning):
+    """A default does without what an extra of this package would bring."""
 
 
 class ModelNotFoundError(OSError):

@@ -2,7 +2,9 @@
 
 from ._clap import ClapTextEncoder
 from ._hashing import HashingEncoder
+from ._kernel import TextKernel
 from ._lookup import LookupEncoder
+from ._names import NameReader
 from ._prompts import Prompts, WordAverage
 from ._sentence import SentenceEncoder
 from ._word_vectors import WordVectorEncoder
@@ -11,8 +13,10 @@ __all__ = [
     "ClapTextEncoder",
     "HashingEncoder",
     "LookupEncoder",
+    "NameReader",
     "Prompts",
     "SentenceEncoder",
+    "TextKernel",
     "WordAverage",
     "WordVectorEncoder",
 ]

@@ -72,7 +72,7 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         vectors : ndarray of shape (n_texts, n_features)
         """
-        check_is_fitted(self, "_n_features_out")
+        check_is_fitted(self)
         return self._encode(check_texts(X))
 
     def _fit_encode(self, texts: list[str]) -> np.ndarray:
@@ -80,6 +80,9 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _encode(self, texts: list[str]) -> np.ndarray:
         raise NotImplementedError
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_n_features_out")  # asked by the pipelines that end in an encoder
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

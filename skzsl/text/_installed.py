@@ -9,6 +9,15 @@ from pathlib import Path
 from ..exceptions import ModelIntegrityError
 
 
+def is_distributed(distribution: str) -> bool:
+    """Whether a distribution is installed."""
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def installed_folder(distribution: str, folder: str, sha256: dict[str, str]) -> Path | None:
     """Folder of a distribution whose files have their hashes, or None where it is not installed.
 
@@ -19,10 +28,9 @@ def installed_folder(distribution: str, folder: str, sha256: dict[str, str]) -> 
     ModelIntegrityError
         For a file that is missing or differs.
     """
-    try:
-        found = Path(str(importlib.metadata.distribution(distribution).locate_file(folder)))
-    except importlib.metadata.PackageNotFoundError:
+    if not is_distributed(distribution):
         return None
+    found = Path(str(importlib.metadata.distribution(distribution).locate_file(folder)))
     for name, expected in sha256.items():
         _verify(found / name, expected, distribution)
     return found
