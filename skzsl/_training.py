@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._compat import Interval, fit_context
+from ._compat import Interval, StrOptions, fit_context
 from ._fitting import all_or_nothing, fit_remembered
+from ._scaling import Scaling
 from ._segments import check_segments
 
 # Parameters that a net can take anew in every call, beside those that act after training.
@@ -19,7 +20,7 @@ _FREE = {"lr", "max_epochs", "batch_size", "warm_start", "memory", "text_encoder
 class Course(NamedTuple):
     """What one call of fit or partial_fit makes of a training."""
 
-    epochs: int
+    epochs: int | Any  # or "auto", until the clips are counted
     going_on: bool  # from the present weights
     partial: bool = False  # a pass of a longer training
 
@@ -32,11 +33,11 @@ class EpochTraining:
 
     _parameter_constraints: dict = {
         "lr": [Interval(Real, 0, None, closed="neither")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "shuffle": ["boolean"],
         "optimizer": [str, callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "device": [str],
         "callbacks": [list, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
@@ -47,6 +48,8 @@ class EpochTraining:
     }
 
     _stops_on = "valid_loss"  # what early stopping monitors
+    _auto_steps: int  # batches that max_epochs="auto" aims at
+    _auto_epochs: tuple[int, int]  # and how few and how many epochs it may take for that
     _net: Any = None
     _net_settings: dict | None = None  # what the net was built with
     n_iter_: int
@@ -54,10 +57,11 @@ class EpochTraining:
 
     # Parameters and methods of the estimator that the mixin is mixed into.
     lr: float
-    max_epochs: int
-    batch_size: int
+    max_epochs: int | str
+    batch_size: int | str
     callbacks: list | None
     validation_fraction: float | None
+    standardize: bool
     warm_start: bool
     memory: Any
     _take_labels: Callable
@@ -138,9 +142,26 @@ class EpochTraining:
     def _learn(self, X, y, course, classes=None):
         with all_or_nothing(self):
             segments = check_segments(self, X, reset=not course.going_on)
+            course = course._replace(epochs=self._epochs(course.epochs, len(segments)))
             known = {"going_on": course.going_on, "partial": course.partial, "classes": classes}
             self._train(segments, self._take_labels(y, len(segments), **known), course)
         return self
+
+    def _epochs(self, wanted, n_clips):
+        """Epochs that make about as many steps as the model is given, if nobody says how many."""
+        fewest, most = self._auto_epochs
+        steps = self._auto_steps * self._batch_size(n_clips)
+        return min(max(-(-steps // n_clips), fewest), most) if wanted == "auto" else wanted
+
+    def _batch_size(self, n_clips):
+        return auto_batch_size(n_clips) if self.batch_size == "auto" else self.batch_size
+
+    def _module_scaling(self, segments, course):
+        """Arguments of a module that scales segments by those of the first call."""
+        if course.going_on or not self.standardize:
+            return {"shift": None, "weight": None}
+        scaling = Scaling.of(segments, pooled=False)
+        return {"shift": scaling.mean, "weight": scaling.weight}
 
     def _train(self, segments, targets, course: Course):
         """Train and record the epochs."""
@@ -159,10 +180,14 @@ class EpochTraining:
         if net is None or self._net_settings != settings:
             net = EmbeddingNet(module, criterion, **build, **net_parameters(self))
         n_before = len(net.epochs_since(0))
-        net.set_params(batch_size=self.batch_size, fixed_inputs=fixed_inputs)
-        net.train(inputs, targets, epochs=course.epochs, lr=self.lr, partial=course.partial)
+        net.set_params(batch_size=self._batch_size(len(targets)), fixed_inputs=fixed_inputs)
+        net.train(inputs, targets, epochs=course.epochs, lr=self._rate(*fixed_inputs), partial=course.partial)
         self._net, self._net_settings = net, settings
         self._record(net.epochs_since(n_before), course.going_on)
+
+    def _rate(self, *fixed_inputs):
+        """The learning rate, given what else the module reads."""
+        return self.lr
 
     def _become_view(self):
         super()._become_view()  # type: ignore[misc]
@@ -173,6 +198,12 @@ class EpochTraining:
         numbers = range(len(earlier) + 1, len(earlier) + len(history) + 1)
         self.history_ = earlier + [{**epoch, "epoch": number} for epoch, number in zip(history, numbers, strict=True)]
         self.n_iter_ = len(self.history_)
+
+
+def auto_batch_size(n_clips: int) -> int:
+    """Return the power of 2 next to 1.6 times the root of the clips, the lower of two, from 16 to 1024."""
+    square = (256 * n_clips - 1) // 100  # in whole numbers: 200 clips, or 800, lie midway between two
+    return min(max(1 << square.bit_length() // 2, 16), 1024)
 
 
 def _comparable(setting):

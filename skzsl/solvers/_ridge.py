@@ -13,7 +13,7 @@ from scipy.linalg import cho_factor, cho_solve, eigh, svd
 from scipy.linalg.lapack import dpocon
 from sklearn.utils import gen_batches
 
-from .._segments import Segments
+from .._scaling import ClipVectors
 
 _BLOCK_BYTES = 4 << 20
 _BLOCK_CLIPS = 1 << 13
@@ -48,6 +48,12 @@ class ClipSums:
     gram: np.ndarray | None = None
     clips: np.ndarray | None = None
     indicator: np.ndarray | None = None
+
+    @property
+    def mean_square(self) -> float:
+        """Mean square length of a clip, or 1 where all are zero."""
+        squares = np.diagonal(self._product()) if self.clips is None else np.square(self.clips)
+        return float(squares.sum() / self.n_clips or 1.0)
 
     @property
     def finite(self) -> bool:
@@ -86,18 +92,18 @@ class ClipSums:
 
 
 def clip_sums(
-    segments: Segments,
+    clips: ClipVectors,
     codes: np.ndarray,
     n_labels: int,
     rows: np.ndarray | None = None,
     *,
-    alpha_audio: float | None = None,
+    alpha_audio: float | str | None = None,
 ) -> ClipSums:
-    """Sum up clips, each the mean of its segments, in blocks of them.
+    """Sum up clips in blocks of them.
 
     Parameters
     ----------
-    segments : Segments
+    clips : ClipVectors
         Clips of any real dtype, which may hold NaN or infinity; see ``finite`` of what is returned.
     codes : ndarray of shape (n,) or (n, n_labels)
         Label of each clip, or which labels it has.
@@ -105,7 +111,7 @@ def clip_sums(
         Number S of labels.
     rows : ndarray of int or None
         Clips to take; None takes all.
-    alpha_audio : float or None
+    alpha_audio : float, "auto" or None
         The one regulariser that the sums are for: clips of up to 32-bit floats may then be multiplied in float32. None
         multiplies all in float64.
 
@@ -120,16 +126,16 @@ def clip_sums(
     alpha_audio I``. Where that is more than a thousandth, or a product overflows, the clips are summed up again, in
     float64.
     """
-    n_clips, n_features = len(segments) if rows is None else len(rows), segments.values.shape[-1]
-    narrow = np.result_type(segments.values.dtype, np.float32) == np.float32
+    n_clips, n_features = len(clips) if rows is None else len(rows), clips.shape[1]
+    narrow = clips.dtype == np.float32
     with np.errstate(over="ignore", invalid="ignore"):
         if n_clips < n_features:
-            return _kept(segments, codes, n_labels, rows)
+            return _kept(clips, codes, n_labels, rows)
         if alpha_audio is not None and narrow:
-            sums = _summed(segments, codes, n_labels, rows, np.float32)
-            if sums.finite and _well_conditioned(sums.gram, alpha_audio):
+            sums = _summed(clips, codes, n_labels, rows, np.float32)
+            if sums.finite and _well_conditioned(sums.gram, audio_regulariser(alpha_audio, sums)):
                 return sums
-        return _summed(segments, codes, n_labels, rows, np.float64)
+        return _summed(clips, codes, n_labels, rows, np.float64)
 
 
 def sums_of_sets(
@@ -202,26 +208,45 @@ class RidgePath:
 
     def coef(self, alpha_audio: float, alpha_text: float) -> np.ndarray:
         """The map (d, k) of :func:`ridge_map`."""
+        return self._audio @ self._weights(alpha_audio, alpha_text) @ self._text
+
+    def scores(self, clips: np.ndarray, vectors: np.ndarray) -> Callable[[float, float], np.ndarray]:
+        """Make a function of two regularisers that gives the scores (n, L) of clips (n, d) and label vectors (L, k)."""
+        clips, labels = clips @ self._audio, self._text @ vectors.T
+        return lambda alpha_audio, alpha_text: clips @ (self._weights(alpha_audio, alpha_text) @ labels)
+
+    def _weights(self, alpha_audio, alpha_text):
         weights = self._cross / (self._eigenvalues + alpha_audio)
-        weights *= self._singular / (self._singular**2 + alpha_text)
-        return self._audio @ weights @ self._text
+        return weights * (self._singular / (self._singular**2 + alpha_text))
 
 
-def clip_blocks(segments: Segments, dtype, rows: np.ndarray | None = None) -> Iterator[tuple]:
-    """Clips (b, d), each the mean of its segments, as ``dtype``, a few MB at a time, with what selects them."""
-    n_features = segments.values.shape[-1]
+def audio_regulariser(alpha: float | str, sums: ClipSums) -> float:
+    """``alpha``, or for "auto" 2.5 times the root of the number of clips, times their mean square length.
+
+    For clips of unit length that is 100 for 1,600 clips: as more come, it falls next to the eigenvalues of the sums.
+    """
+    return 2.5 * np.sqrt(sums.n_clips) * sums.mean_square if isinstance(alpha, str) else alpha
+
+
+def text_regulariser(alpha: float | str, vectors: np.ndarray) -> float:
+    """``alpha``, or for "auto" a hundredth of the sum of squares of the label vectors (S, k)."""
+    return float(np.square(vectors, dtype=np.float64).sum() / 100 or 1.0) if isinstance(alpha, str) else alpha
+
+
+def clip_blocks(clips: ClipVectors, dtype, rows: np.ndarray | None = None) -> Iterator[tuple]:
+    """Clips (b, d) as ``dtype``, a few MB at a time, with what selects them."""
+    n_features = clips.shape[1]
     size = max(n_features, min(_BLOCK_CLIPS, _BLOCK_BYTES // (np.dtype(dtype).itemsize * n_features)))
-    for batch in gen_batches(len(segments) if rows is None else len(rows), size):
+    for batch in gen_batches(len(clips) if rows is None else len(rows), size):
         chosen = batch if rows is None else rows[batch]
-        lengths = None if segments.lengths is None else segments.lengths[chosen]
-        yield Segments(segments.values[chosen], lengths).mean().astype(dtype, copy=False), chosen
+        yield clips[chosen].astype(dtype, copy=False), chosen
 
 
-def _summed(segments, codes, n_labels, rows, dtype):
-    n_features = segments.values.shape[-1]
+def _summed(clips, codes, n_labels, rows, dtype):
+    n_features = clips.shape[1]
     gram, sums, total = np.zeros((n_features, n_features)), np.zeros((n_labels, n_features)), np.zeros(n_features)
     n_clips = 0
-    for block, chosen in clip_blocks(segments, dtype, rows):
+    for block, chosen in clip_blocks(clips, dtype, rows):
         gram += block.T @ block
         sums += _sums_of_labels(block, codes[chosen], n_labels)
         total += np.ones(len(block), dtype) @ block if codes.ndim == 2 else 0.0
@@ -229,8 +254,8 @@ def _summed(segments, codes, n_labels, rows, dtype):
     return ClipSums(n_clips, sums, total if codes.ndim == 2 else sums.sum(axis=0), gram)
 
 
-def _kept(segments, codes, n_labels, rows):
-    blocks = list(clip_blocks(segments, np.float64, rows))
+def _kept(clips, codes, n_labels, rows):
+    blocks = list(clip_blocks(clips, np.float64, rows))
     clips = np.concatenate([block for block, _ in blocks])
     indicator = codes.copy() if rows is None else codes[rows]  # codes may be the caller's own array
     if codes.ndim == 1:

@@ -27,6 +27,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
 
     _takes_multilabel = True
     _fixed_labels = True
+    _auto_steps, _auto_epochs = 1700, (3, 20)
     _stops_on = "valid_map"
 
     _parameter_constraints: dict = {
@@ -85,7 +86,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
                 f"averaged_epochs={self.averaged_epochs} keeps the mean of the last epochs and validation_fraction="
                 f"{self.validation_fraction} the best epoch; use one of the two."
             )
-        if self.averaged_epochs > self.max_epochs:
+        if not isinstance(self.max_epochs, str) and self.averaged_epochs > self.max_epochs:
             raise ValueError(
                 f"averaged_epochs={self.averaged_epochs} is more than max_epochs={self.max_epochs}; average fewer."
             )
@@ -130,9 +131,8 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         if course.going_on:
             build = {"start": self.module_.state_dict(), "log_odds": np.zeros(len(self.classes_))}
         else:
-            shift, scale = segments.moments() if self.standardize else (None, None)
             chances = balancing_chances(codes) if self.balanced else None
-            build = {"shift": shift, "scale": scale, "log_odds": log_odds_of_labels(codes, chances)}
+            build = {**self._module_scaling(segments, course), "log_odds": log_odds_of_labels(codes, chances)}
         self._train_module(segments, codes, build, course)
 
     def _train_module(self, segments, codes, build, course):
@@ -148,7 +148,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         build["validation_score"] = validation_map
         self._train_net(module, TaggingLoss, inputs, codes, course, build=build)
 
-    def _build(self, n_features, *, log_odds, shift=None, scale=None, start=None) -> tuple[Callable, dict[str, Any]]:
+    def _build(self, n_features, *, log_odds, shift=None, weight=None, start=None) -> tuple[Callable, dict[str, Any]]:
         """Class of the module, and its arguments."""
         raise NotImplementedError
 

@@ -15,6 +15,7 @@ from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from ..base import refuse_overflow
 from ._base import TaggingNet
+from ._multi_level import MultiLevelAttentionClassifier
 
 
 class GlobalLocalAttentionClassifier(TaggingNet):
@@ -27,11 +28,11 @@ class GlobalLocalAttentionClassifier(TaggingNet):
 
     Parameters
     ----------
-    global_net : MultiLevelAttentionClassifier, FrozenEstimator of a fitted one, or None, default=None
-        The global stream. None builds it like the local one: convolutions over time, the sum of maximum and mean over
-        the frames, and two dense layers. A given net's frames are scored as clips of one segment; with "joint" only
-        its layers are taken, without its training and its ``standardize``.
-    n_windows : int, default=10
+    global_net : "multi-level", MultiLevelAttentionClassifier, FrozenEstimator of one, or None, default="multi-level"
+        The global stream: "multi-level" is that classifier as it comes. None builds the stream like the local one:
+        convolutions over time, the sum of maximum and mean over the frames, and two dense layers. Frames of others are
+        scored as clips of one segment; "joint" takes their layers alone, not their training or ``standardize``.
+    n_windows : int, default=5
         How many labels choose a window.
     window : int, default=3
         Segments of a window; windows at the edge of a clip are shifted into it.
@@ -45,55 +46,47 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     n_conv_layers : int, default=1
         Convolutions over three segments, each followed by batch norm and ReLU; with 0 the segments are used as they
         are.
-    hidden_size : int, default=512
-        Width of all layers.
-    dropout : float, default=0.3
+    hidden_size : int, default=1600
+        Width of all layers, but for those of a given global net.
+    dropout : float, default=0.5
         Share of the pooled features and of the hidden units that is dropped in training.
     standardize : bool, default=True
-        Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
-        uint8 features can be given as they are. It undoes the scale of features from a PCA.
+        Scale features as :class:`skzsl.preprocessing.EmbeddingScaler` does, by the segments of the first call, inside
+        the net, so that uint8 features can be given as they are.
     threshold : float, array of shape (n_labels,) or dict, default=0.5
-        A label is predicted where its probability is above: one number, one for each label of fit, or a dict from label
-        to number, whose key None stands for all labels it does not name. Acts after training; see
-        :class:`skzsl.model_selection.ThresholdTuner`.
+        A label is predicted where its probability is above; acts after training.
     balanced : bool, default=False
         Draw clips so that every label is met equally often, instead of each clip once an epoch.
     mixup : float, default=0.0
         Mix clips in pairs, with their labels, by shares from Beta(mixup, mixup); 0 turns it off.
-    lr : float, default=0.001
+    lr : float, default=0.003
         Learning rate, the highest one with ``one_cycle``.
     one_cycle : bool, default=True
-        Raise the learning rate to ``lr`` in the first three tenths of ``fit``, then lower it to 0. ``partial_fit``
-        keeps to ``lr``. Callbacks that set learning rates need False.
-    max_epochs : int, default=20
-        Passes over the clips.
+        Raise the learning rate to ``lr`` and lower it to 0 again, in ``fit``. Callbacks that set rates need False.
+    max_epochs : int or "auto", default="auto"
+        Passes over the clips. "auto" is as many as make 1,200 steps, 3 to 20.
     averaged_epochs : int, default=0
-        Average the weights of this many last epochs of ``fit``, if no callback ends it before; 0 turns it off.
+        Average the weights of this many last epochs of ``fit``; 0 turns it off.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"
         Optimiser of ``torch.optim``.
-    weight_decay : float, default=0.0
-        Weight decay of the optimiser.
-    batch_size : int, default=128
-        Clips a step.
+    weight_decay : float, default=1.0
+        Weight decay of the optimiser, which AdamW multiplies by the learning rate.
+    batch_size : int or "auto", default="auto"
+        Clips a step. "auto" is the power of 2 next to 1.6 times the root of the clips, 16 to 1024.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "cuda:1".
     callbacks : list of skorch callbacks or None, default=None
-        Clipping, checkpoints and whatever else acts on losses and weights.
+        What acts on losses and weights.
     validation_fraction : float or None, default=None
-        Share of the clips held out for early stopping: training ends when their mean average precision has not improved
-        for ``patience`` epochs, and the best weights are kept.
+        Share of the clips held out for early stopping on their mean average precision; the best weights are kept.
     patience : int, default=5
         Epochs without improvement before early stopping.
     warm_start : bool, default=False
         Let ``fit`` go on from the weights of the last call; with "frozen_global" from those of the local stream.
-    memory : str, joblib.Memory or None, default=None
-        Where to keep trainings: a fit on the same data with the same parameters, other than ``threshold`` and
-        ``stream``, is looked up instead of repeated. With ``random_state=None`` too, the first training is used again.
-        Callbacks act on a copy of the model.
-    random_state : int, RandomState instance or None, default=None
-        Source of the initial weights, the orders, the dropped units and the held-out clips.
+    memory, random_state
+        As in :class:`MultiLevelAttentionClassifier`.
     verbose : bool, default=False
         Show a progress bar.
 
@@ -115,7 +108,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     Notes
     -----
     Output biases start at the log-odds of the labels' frequencies. The paper has Adam on spectrograms,
-    ``suppress=False`` and local streams of the global one's structure.
+    ``global_net=None``, ``suppress=False`` and no weight decay.
 
     References
     ----------
@@ -146,30 +139,32 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         "n_conv_layers": [Interval(Integral, 0, None, closed="left")],
     }
 
+    _auto_steps = 1200
+
     def __init__(
         self,
-        global_net=None,
+        global_net="multi-level",
         *,
-        n_windows=10,
+        n_windows=5,
         window=3,
         suppress=True,
         training="joint",
         stream="fused",
         n_conv_layers=1,
-        hidden_size=512,
-        dropout=0.3,
+        hidden_size=1600,
+        dropout=0.5,
         standardize=True,
         threshold=0.5,
         balanced=False,
         mixup=0.0,
-        lr=0.001,
+        lr=0.003,
         one_cycle=True,
-        max_epochs=20,
+        max_epochs="auto",
         averaged_epochs=0,
         shuffle=True,
         optimizer="AdamW",
-        weight_decay=0.0,
-        batch_size=128,
+        weight_decay=1.0,
+        batch_size="auto",
         device="auto",
         callbacks=None,
         validation_fraction=None,
@@ -237,9 +232,15 @@ class GlobalLocalAttentionClassifier(TaggingNet):
     def _post_fit(self):
         return (*super()._post_fit, "stream")
 
+    @property
+    def _given_net(self):
+        by_name = isinstance(self.global_net, str) and self.global_net == "multi-level"
+        default = MultiLevelAttentionClassifier(device=self.device, random_state=self.random_state)
+        return default if by_name else self.global_net
+
     def _check_settings(self):
         super()._check_settings()
-        given = self.global_net
+        given = self._given_net
         if isinstance(given, FrozenEstimator):
             if self.training == "joint":
                 raise ValueError(
@@ -253,7 +254,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         if not isinstance(given, TaggingNet) or isinstance(given, type(self)):
             raise ValueError(
                 f"global_net={self.global_net!r}; pass a MultiLevelAttentionClassifier, a FrozenEstimator of a fitted "
-                "one, or None."
+                "one, 'multi-level' or None."
             )
         given._validate_params()
         given._check_settings()
@@ -283,14 +284,14 @@ class GlobalLocalAttentionClassifier(TaggingNet):
             return self.history_, self.module_.state_dict()
         if isinstance(self.global_net, FrozenEstimator):
             return [], self.global_net.estimator.module_.state_dict()
-        net = clone(self.global_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
+        net = clone(self._given_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
         return net.history_, net.module_.state_dict()
 
     def _build(self, n_features, *, start=None, global_start=None, **build):
         from ..nets import GlobalLocalModule
 
         local = self._conv_stream(n_features, **build)
-        given = self.global_net.estimator if isinstance(self.global_net, FrozenEstimator) else self.global_net
+        given = self.global_net.estimator if isinstance(self.global_net, FrozenEstimator) else self._given_net
         stream, arguments = local if given is None else given._build(n_features, **build)
         return GlobalLocalModule, {
             "global_stream": (stream, {**arguments, "start": global_start}),

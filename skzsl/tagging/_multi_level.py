@@ -23,18 +23,18 @@ class MultiLevelAttentionClassifier(TaggingNet):
     architecture : str, default="2-A-1-A"
         Numbers of layers and pooling modules in turn: "2-A-1-A" is two layers, an attention module, one more layer and
         an attention module. "mean" and "max" in place of "A" pool without attention: "3-mean".
-    attention_activation : {"softmax_label", "softmax_time", "sigmoid"}, default="softmax_label"
-        What makes the weights: softmax over the labels of a segment, as published, softmax over the segments, or
-        sigmoid.
-    hidden_size : int, default=600
+    attention_activation : {"sigmoid", "softmax_label", "softmax_time"}, default="sigmoid"
+        What makes the weights: a sigmoid, softmax over the labels of a segment, as published, or softmax over the
+        segments.
+    hidden_size : int, default=800
         Width of the layers.
     dropout : float, default=0.4
         Share of their outputs that is dropped in training.
     batch_norm : bool, default=True
         Standardise their outputs over the batch, before the ReLU.
     standardize : bool, default=True
-        Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
-        uint8 features can be given as they are. It undoes the scale of features from a PCA.
+        Scale features as :class:`skzsl.preprocessing.EmbeddingScaler` does, by the segments of the first call, inside
+        the net, so that uint8 features can be given as they are.
     threshold : float, array of shape (n_labels,) or dict, default=0.5
         A label is predicted where its probability is above: one number, one for each label of fit, or a dict from label
         to number, whose key None stands for all labels it does not name. Acts after training; see
@@ -48,18 +48,18 @@ class MultiLevelAttentionClassifier(TaggingNet):
     one_cycle : bool, default=True
         Raise the learning rate to ``lr`` in the first three tenths of ``fit``, then lower it to 0. ``partial_fit``
         keeps to ``lr``. Callbacks that set learning rates need False.
-    max_epochs : int, default=20
-        Passes over the clips.
+    max_epochs : int or "auto", default="auto"
+        Passes over the clips. "auto" is as many as make 1,700 steps, 3 to 20.
     averaged_epochs : int, default=0
         Average the weights of this many last epochs of ``fit``, if no callback ends it before; 0 turns it off.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"
         Optimiser of ``torch.optim``.
-    weight_decay : float, default=0.0
-        Weight decay of the optimiser.
-    batch_size : int, default=128
-        Clips a step.
+    weight_decay : float, default=1.0
+        Weight decay of the optimiser, which AdamW multiplies by the learning rate.
+    batch_size : int or "auto", default="auto"
+        Clips a step. "auto" is the power of 2 next to 1.6 times the root of the clips, 16 to 1024.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "cuda:1".
     callbacks : list of skorch callbacks or None, default=None
@@ -98,7 +98,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
     Notes
     -----
     Output biases start at the log-odds of the labels' frequencies. The paper trains 2 million clips with
-    ``optimizer="Adam", batch_size=500, one_cycle=False`` and balanced batches.
+    ``optimizer="Adam", weight_decay=0.0, batch_size=500, one_cycle=False`` and balanced batches, and 600 units a layer.
 
     References
     ----------
@@ -128,8 +128,8 @@ class MultiLevelAttentionClassifier(TaggingNet):
         self,
         architecture="2-A-1-A",
         *,
-        attention_activation="softmax_label",
-        hidden_size=600,
+        attention_activation="sigmoid",
+        hidden_size=800,
         dropout=0.4,
         batch_norm=True,
         standardize=True,
@@ -138,12 +138,12 @@ class MultiLevelAttentionClassifier(TaggingNet):
         mixup=0.0,
         lr=0.001,
         one_cycle=True,
-        max_epochs=20,
+        max_epochs="auto",
         averaged_epochs=0,
         shuffle=True,
         optimizer="AdamW",
-        weight_decay=0.0,
-        batch_size=128,
+        weight_decay=1.0,
+        batch_size="auto",
         device="auto",
         callbacks=None,
         validation_fraction=None,

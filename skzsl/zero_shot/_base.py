@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import HasMethods
 from .._indicators import is_indicator
 from .._labels import label_texts, refuse_nothing_to_learn, warn_of_texts
-from .._segments import Segments, check_segments, row_chunks
+from .._scaling import ClipVectors, Scaling
+from .._segments import Segments, check_segments
 from ..base import MEMORY, SEEN_PENALTY, THRESHOLD, EmbeddingClassifier, refuse_overflow
 from ..text._label_vectors import LabelVectors
 
@@ -168,12 +169,24 @@ def check_one_space(n_features: int, n_dims: int) -> None:
         )
 
 
-def bilinear_scores(segments: Segments, coef: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Scores ``x^T W s`` (n, n_labels) of the means of clips, the map W (d, k) and label vectors, in W's dtype."""
+class PooledClips:
+    """Mixin of those that see a clip as one vector; a subclass stores ``standardize`` in its constructor."""
+
+    standardize: bool
+    _scaling: Scaling | None
+
+    def _clips(self, segments: Segments, *, first=False) -> ClipVectors:
+        """Clips scaled by those of the ``first`` call, or their means."""
+        if first:
+            self._scaling = Scaling.of(segments, pooled=True) if self.standardize else None
+        return ClipVectors(segments, self._scaling)
+
+
+def bilinear_scores(clips: ClipVectors, coef: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Scores ``x^T W s`` (n, n_labels) of clips, the map W (d, k) and label vectors, in W's dtype."""
     weights = coef @ vectors.T.astype(coef.dtype, copy=False)
-    clips = segments.mean()
     scores = np.empty((len(clips), len(vectors)), dtype=coef.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows in row_chunks(clips):
+        for rows in clips.blocks():
             scores[rows] = clips[rows].astype(coef.dtype, copy=False) @ weights
     return scores

@@ -6,13 +6,13 @@ import numpy as np
 
 from .._compat import StrOptions
 from .._training import EpochTraining
-from ._base import ZeroShotClassifier, bilinear_scores, check_one_space, check_text_side
+from ._base import PooledClips, ZeroShotClassifier, bilinear_scores, check_one_space, check_text_side
 
 
-class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
+class ZeroShotBilinear(EpochTraining, PooledClips, ZeroShotClassifier):
     """Bilinear map between clips and label texts, learned by ranking.
 
-    A clip with vector x (the mean of its segments) and a label with text vector p are compatible to the degree
+    A clip with vector x and a label with text vector p are compatible to the degree
     ``x^T W p``. W is trained so that the true label of a clip outranks the others; any label that has a text can then
     be a candidate.
 
@@ -20,8 +20,8 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
     ----------
     text_encoder : transformer, str, dict, DataFrame or None, default=None
         Label texts to vectors: a transformer on lists of strings (see :mod:`skzsl.text`), the name or path of a
-        sentence-transformers model, or a table text -> vector. None takes all-MiniLM-L6-v2, centred on the labels of
-        fit and scaled to unit length.
+        sentence-transformers model, or a table text -> vector. None reads label names with
+        all-MiniLM-L6-v2 and, where ``skzsl[glove]`` is installed, GloVe (see the user guide's page on text).
     solver : {"online", "minibatch"}, default="online"
         "online" is training algorithm 1 of the paper, one clip at a time, compiled. "minibatch" minimises equation 4
         with a torch optimiser. The two have different objectives: algorithm 1 weighs each violating label by its own
@@ -29,19 +29,24 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
     init : {"zeros", "identity"}, default="zeros"
         Map to start from. "identity" adapts what one model, such as CLAP, embeds in one space: before any training
         scores are the products of clips and texts, as those of :class:`ZeroShotNearest` for clips of unit length, and
-        a few epochs at a low rate keep it near.
-    lr : float, default=0.01
-        Learning rate.
-    max_epochs : int, default=10
-        Passes over the clips.
+        a few epochs at a low rate keep it near. It needs ``standardize=False``, which leaves the clips in their space.
+    standardize : bool, default=True
+        Take mean and maximum over the segments, scaled as :class:`skzsl.preprocessing.EmbeddingScaler` does by the
+        clips of the first call. With False the mean is taken as it is.
+    lr : float or "auto", default="auto"
+        Learning rate. "auto" is 2 / (C sqrt(t)) for "online", with C labels and t steps (clips times epochs; in
+        ``partial_fit`` the clips so far), since a step grows with the labels and its best length falls with the root of
+        the steps (Zinkevich, 2003); and 1 for "minibatch".
+    max_epochs : int or "auto", default="auto"
+        Passes over the clips. "auto" is as many as make 5,000 steps, 1 to 10; for "minibatch" 100 steps, 2 to 10.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
-    optimizer : str or class, default="AdamW"
+    optimizer : str or class, default="SGD"
         Optimiser of ``torch.optim``, for "minibatch"; ``functools.partial(torch.optim.SGD, momentum=0.9)`` works too.
     weight_decay : float, default=0.0
         Weight decay of the optimiser, for "minibatch".
-    batch_size : int, default=32
-        Clips a step, for "minibatch".
+    batch_size : int or "auto", default="auto"
+        Clips a step, for "minibatch". "auto" is the power of 2 next to 1.6 times the root of the clips, 16 to 1024.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "cuda:1", for "minibatch".
     callbacks : list of skorch callbacks or None, default=None
@@ -94,6 +99,8 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
     ----------
     Xie and Virtanen (2019). Zero-shot audio classification based on class label embeddings. WASPAA.
 
+    Zinkevich (2003). Online convex programming and generalized infinitesimal gradient ascent. ICML.
+
     Examples
     --------
     >>> import numpy as np
@@ -112,9 +119,13 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         **EpochTraining._parameter_constraints,
         "solver": [StrOptions({"online", "minibatch"})],
         "init": [StrOptions({"zeros", "identity"})],
+        "lr": [*EpochTraining._parameter_constraints["lr"], StrOptions({"auto"})],
+        "standardize": ["boolean"],
     }
 
     coef_: np.ndarray
+    _n_steps: int  # of "online"
+    _auto_steps, _auto_epochs = 100, (2, 10)  # of "minibatch"
 
     def __init__(
         self,
@@ -122,12 +133,13 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         *,
         solver="online",
         init="zeros",
-        lr=0.01,
-        max_epochs=10,
+        standardize=True,
+        lr="auto",
+        max_epochs="auto",
         shuffle=True,
-        optimizer="AdamW",
+        optimizer="SGD",
         weight_decay=0.0,
-        batch_size=32,
+        batch_size="auto",
         device="auto",
         callbacks=None,
         validation_fraction=None,
@@ -143,6 +155,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         self.text_encoder = text_encoder
         self.solver = solver
         self.init = init
+        self.standardize = standardize
         self.lr = lr
         self.max_epochs = max_epochs
         self.shuffle = shuffle
@@ -164,12 +177,28 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
     def _check_settings(self):
         if self.init == "identity":
             check_text_side(self.text_encoder)
+            if self.standardize:
+                raise ValueError(
+                    "init='identity' leaves the clips where they are, which standardize=True cannot; pass "
+                    "standardize=False, or init='zeros'."
+                )
         for name in ("callbacks", "validation_fraction", "weight_decay"):
             if self.solver == "online" and getattr(self, name):
                 raise ValueError(f"{name}={getattr(self, name)!r} has no effect on solver='online'; use 'minibatch'.")
 
+    def _epochs(self, wanted, n_clips):
+        if self.solver == "online" and wanted == "auto":
+            return min(max(-(-5000 // n_clips), 1), 10)
+        return super()._epochs(wanted, n_clips)
+
+    def _rate(self, vectors):
+        if self.lr != "auto":
+            return self.lr
+        return 1.0 if self.solver == "minibatch" else 2.0 / (len(vectors) * np.sqrt(self._n_steps))
+
     def _train(self, segments, targets, course):
-        clips, vectors = segments.mean(), self._label_vectors(targets.seen)
+        clips, vectors = self._clips(segments, first=not course.going_on), self._label_vectors(targets.seen)
+        self._n_steps = len(clips) * course.epochs + (self._n_steps if course.going_on else 0)
         start = self.coef_ if course.going_on else None
         if self.init == "identity" and not course.going_on:
             check_one_space(clips.shape[1], vectors.shape[1])
@@ -182,10 +211,10 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         self._net = None
         self._record([{}] * course.epochs, course.going_on)
         self.coef_ = online_ranking(
-            clips,
+            clips if course.epochs == 1 else clips.all(),
             targets.codes,
             vectors,
-            lr=self.lr,
+            lr=self._rate(vectors),
             max_epochs=course.epochs,
             shuffle=self.shuffle,
             random_state=self.random_state,
@@ -198,7 +227,7 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         self._train_net(
             BilinearModule,
             WeightedRankingLoss,
-            (clips,),
+            (clips.all(),),
             codes,
             course,
             build={
@@ -211,4 +240,4 @@ class ZeroShotBilinear(EpochTraining, ZeroShotClassifier):
         return self.module_.weight.detach().cpu().numpy().copy()
 
     def _score_labels(self, segments, vectors):
-        return bilinear_scores(segments, self.coef_, vectors)
+        return bilinear_scores(self._clips(segments), self.coef_, vectors)

@@ -8,10 +8,10 @@ import numpy as np
 
 from .._compat import Interval, StrOptions
 from .._training import EpochTraining
-from ._base import MultilabelZeroShotClassifier, check_one_space, check_text_side
+from ._base import MultilabelZeroShotClassifier, PooledClips, check_one_space, check_text_side
 
 
-class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
+class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifier):
     """Sounds and label texts in one space, aligned by symmetric cross entropy (SemanticAC).
 
     A head turns the segments of a clip into a vector of the size of the text vectors; the score of a label is their
@@ -22,11 +22,13 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     ----------
     text_encoder : transformer, str, dict, DataFrame or None, default=None
         Label texts to vectors: a transformer on lists of strings (see :mod:`skzsl.text`), the name or path of a
-        sentence-transformers model, or a table text -> vector. None takes all-MiniLM-L6-v2, centred on the labels of
-        fit and scaled to unit length. The paper's prompt is ``Prompts(templates="an audio clip of {label}")``.
-    head : {"cscm", "mlp", "linear"}, default="cscm"
-        What turns segments into a vector: attention to channels and places and two convolutions over the segments (the
-        similarity calculation module of the paper), or two dense layers or one on their mean.
+        sentence-transformers model, or a table text -> vector. None reads label names with
+        all-MiniLM-L6-v2 and, where ``skzsl[glove]`` is installed, GloVe (see the user guide's page on text). The
+        paper's prompt is ``Prompts(templates="an audio clip of {label}")``.
+    head : {"mlp", "linear", "cscm"}, default="mlp"
+        What turns segments into a vector: two dense layers or one, on one vector of the clip; or attention to channels
+        and places and two convolutions over the segments (the similarity calculation module of the paper, which takes
+        some ten times as long and is no better on clips of a few segments).
     init : {"random", "identity"}, default="random"
         Weights to start from. "identity", for "linear" on features as they are, adapts what one model, such as CLAP,
         embeds in one space: before any training scores are those of :class:`ZeroShotNearest` times the scale, and a few
@@ -42,8 +44,9 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         Scale of the cosines: learned, from 1 / 0.07 on, or fixed. With 1.0, the paper's, the loss of a batch of 16
         labels cannot fall below 1.109.
     standardize : bool, default=True
-        Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
-        uint8 features can be given as they are.
+        Scale features as :class:`skzsl.preprocessing.EmbeddingScaler` does, by the clips of the first call: for "cscm"
+        those of segments, inside the net, for the others mean and maximum over the segments. With False "mlp" and
+        "linear" take the mean as it is.
     threshold : float, array of shape (n_labels,) or dict, default=0.0
         For several labels a clip: a label is predicted where its score is above. One number, one for each label of fit,
         or a dict from label to number, whose key None stands for all labels it does not name. Acts after training; see
@@ -52,16 +55,17 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         Learning rate.
     one_cycle : bool, default=True
         Let the learning rate rise to ``lr`` and fall to 0 over a fit. ``partial_fit`` trains at ``lr``.
-    max_epochs : int, default=20
-        Passes over the clips.
+    max_epochs : int or "auto", default="auto"
+        Passes over the clips. "auto" is as many as make 125 steps, 3 to 8.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"
         Optimiser of ``torch.optim``.
     weight_decay : float, default=0.0
         Weight decay of the optimiser.
-    batch_size : int, default=64
-        Clips a step, each with the text of its label.
+    batch_size : int or "auto", default="auto"
+        Clips a step, each with the text of its label. "auto" is the power of 2 next to 1.6 times the root of the
+        clips, 16 to 1024.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "cuda:1".
     callbacks : list of skorch callbacks or None, default=None
@@ -133,6 +137,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     """
 
     _compares_directions = True
+    _auto_steps, _auto_epochs = 125, (3, 8)
 
     _parameter_constraints: dict = {
         **MultilabelZeroShotClassifier._parameter_constraints,
@@ -151,7 +156,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         self,
         text_encoder=None,
         *,
-        head="cscm",
+        head="mlp",
         init="random",
         token_grid=None,
         hidden_size=512,
@@ -161,11 +166,11 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         threshold=0.0,
         lr=0.001,
         one_cycle=True,
-        max_epochs=20,
+        max_epochs="auto",
         shuffle=True,
         optimizer="AdamW",
         weight_decay=0.0,
-        batch_size=64,
+        batch_size="auto",
         device="auto",
         callbacks=None,
         validation_fraction=None,
@@ -207,7 +212,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         self.verbose = verbose
 
     def _check_settings(self):
-        if self.batch_size < 2:
+        if self.batch_size == 1:
             raise ValueError(f"batch_size={self.batch_size}; a clip alone has nothing to be told from: pass 2 or more.")
         if self.init == "identity" and (self.head != "linear" or self.standardize):
             raise ValueError(
@@ -230,10 +235,11 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
         if course.partial:
             _refuse_one_label(targets)
         grid = None if self.token_grid is None else tuple(map(int, self.token_grid))
-        inputs, vectors = _tokens(segments, grid), self._label_vectors(targets.seen)
+        inputs, vectors = self._inputs(segments, grid, first=not course.going_on), self._label_vectors(targets.seen)
+        n_features = inputs[0].shape[-1]
         if self.init == "identity":
-            check_one_space(segments.values.shape[-1], vectors.shape[1])
-        shift, scale = segments.moments() if self.standardize and not course.going_on else (None, None)
+            check_one_space(n_features, vectors.shape[1])
+        scaling = self._module_scaling(segments, course) if self.head == "cscm" else {}
         self._train_net(
             ContrastiveModule,
             SymmetricCrossEntropy,
@@ -242,7 +248,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
             course,
             build={
                 "one_cycle": self.one_cycle,
-                "module__n_features": segments.values.shape[-1],
+                "module__n_features": n_features,
                 "module__n_dims": vectors.shape[1],
                 "module__head": self.head,
                 "module__hidden_size": self.hidden_size,
@@ -250,8 +256,7 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
                 "module__identity": self.init == "identity",
                 "module__token_grid": grid,
                 "module__logit_scale": None if self.logit_scale == "learned" else float(self.logit_scale),
-                "module__shift": shift,
-                "module__scale": scale,
+                **{f"module__{name}": value for name, value in scaling.items()},
                 "module__start": self.module_.state_dict() if course.going_on else None,
             },
             fixed_inputs=(vectors,),
@@ -260,8 +265,15 @@ class ZeroShotContrastive(EpochTraining, MultilabelZeroShotClassifier):
     def _score_labels(self, segments, vectors):
         from ..nets import apply_in_batches
 
-        inputs = _tokens(segments, self.module_.head.grid)
+        inputs = self._inputs(segments, self.module_.head.grid)
         return apply_in_batches(self.module_.forward, inputs, vectors, shape=(len(vectors),))
+
+    def _inputs(self, segments, grid, *, first=False):
+        """What the head reads, and its mask: segments, or one vector of each clip."""
+        if self.head == "cscm":
+            return _tokens(segments, grid)
+        clips = self._clips(segments, first=first).all()
+        return clips[:, None], np.ones((len(clips), 1), dtype=bool)
 
 
 def _refuse_one_label(targets):

@@ -7,40 +7,47 @@ from numbers import Real
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from .._compat import Interval, fit_context
+from .._compat import Interval, StrOptions, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._segments import Segments, check_segments
-from ._base import MultilabelZeroShotClassifier, bilinear_scores
+from ._base import MultilabelZeroShotClassifier, PooledClips, bilinear_scores
 
 
-class RidgeMap(MultilabelZeroShotClassifier):
+class RidgeMap(PooledClips, MultilabelZeroShotClassifier):
     """Base of the models whose map between clips and label vectors is the closed form of ESZSL."""
 
     _regularisers = ("alpha_audio", "alpha_text")  # parameters that set them
+
+    _parameter_constraints: dict = {
+        **MultilabelZeroShotClassifier._parameter_constraints,
+        "standardize": ["boolean"],
+    }
 
     coef_: np.ndarray
     n_samples_seen_: int
 
     def _check_clips(self, X, *, reset) -> Segments:
         """Check X but for NaN and infinity in plain arrays, which :meth:`_sum_up` meets without another pass."""
-        if type(X) in {np.ndarray, np.memmap} and X.ndim == 2 and X.dtype.kind in "fiu":
+        plain = type(X) in {np.ndarray, np.memmap} and X.ndim == 2 and X.dtype.kind in "fiu"
+        if plain and not self.standardize:
             return Segments(validate_data(self, X, reset=reset, ensure_all_finite=False))
         return check_segments(self, X, reset=reset)
 
-    def _sum_up(self, X, segments, targets, rows=None, *, alpha_audio=None):
+    def _sum_up(self, X, clips, targets, rows=None, *, alpha_audio=None):
         """Sums over clips that the map depends on, in float64 unless they serve ``alpha_audio`` alone."""
         from ..solvers._ridge import clip_sums
 
-        sums = clip_sums(segments, targets.codes, len(targets.seen), rows, alpha_audio=alpha_audio)
+        sums = clip_sums(clips, targets.codes, len(targets.seen), rows, alpha_audio=alpha_audio)
         if not sums.finite:
             check_segments(self, X)  # names NaN and infinity
             raise ValueError("The squares of the clips overflow float64; scale X, for example with Normalizer.")
         return sums
 
     def _solve(self, sums, alpha_audio, alpha_text):
-        from ..solvers._ridge import ridge_map
+        from ..solvers._ridge import audio_regulariser, ridge_map, text_regulariser
 
         vectors = self._label_vectors(self.seen_classes_)
+        alpha_audio, alpha_text = audio_regulariser(alpha_audio, sums), text_regulariser(alpha_text, vectors)
         try:
             coef = ridge_map(sums, vectors, alpha_audio, alpha_text)
         except np.linalg.LinAlgError:
@@ -54,13 +61,13 @@ class RidgeMap(MultilabelZeroShotClassifier):
         self.coef_, self.n_samples_seen_ = coef, sums.n_clips
 
     def _score_labels(self, segments, vectors):
-        return bilinear_scores(segments, self.coef_, vectors)
+        return bilinear_scores(self._clips(segments), self.coef_, vectors)
 
 
 class ZeroShotRidge(RidgeMap):
     """Bilinear map between clips and label texts in closed form (ESZSL, "embarrassingly simple zero-shot learning").
 
-    A clip with vector x (the mean of its segments) and a label with text vector s are compatible to the degree
+    A clip with vector x and a label with text vector s are compatible to the degree
     ``x^T W s``. W brings that near 1 for the labels of a clip and near -1 for the other labels of fit:
     ``W = (X^T X + alpha_audio I)^-1 X^T Y S (S^T S + alpha_text I)^-1``. It has no random part and needs one pass
     over the clips, or a second one for accuracy (see Notes); any label that has a text can then be a candidate.
@@ -69,14 +76,18 @@ class ZeroShotRidge(RidgeMap):
     ----------
     text_encoder : transformer, str, dict, DataFrame or None, default=None
         Label texts to vectors: a transformer on lists of strings (see :mod:`skzsl.text`), the name or path of a
-        sentence-transformers model, or a table text -> vector. None takes all-MiniLM-L6-v2, centred on the labels of
-        fit and scaled to unit length.
-    alpha_audio : float, default=1.0
+        sentence-transformers model, or a table text -> vector. None reads label names with
+        all-MiniLM-L6-v2 and, where ``skzsl[glove]`` is installed, GloVe (see the user guide's page on text).
+    alpha_audio : float or "auto", default="auto"
         Regulariser of the side of the clips, above 0, next to the eigenvalues of ``X^T X``: these sum to the number of
-        clips where clips have unit length (:class:`sklearn.preprocessing.Normalizer`).
-    alpha_text : float, default=1.0
-        Regulariser of the side of the texts, above 0, next to the eigenvalues of ``S^T S``: these sum to the number of
-        labels where label vectors have unit length. :class:`ZeroShotRidgeCV` chooses both on held-out labels.
+        clips, where they have unit length. "auto" takes 2.5 times the root of the number of clips, times their mean
+        square length.
+    alpha_text : float or "auto", default="auto"
+        Regulariser of the side of the texts, above 0, next to the eigenvalues of ``S^T S``, whose sum "auto" takes a
+        hundredth of. :class:`ZeroShotRidgeCV` chooses both on held-out labels.
+    standardize : bool, default=True
+        Take mean and maximum over the segments, scaled as :class:`skzsl.preprocessing.EmbeddingScaler` does by the
+        clips of ``fit``, or of the first ``partial_fit``. With False the mean is taken as it is.
     threshold : float, array of shape (n_labels,) or dict, default=0.0
         For several labels a clip: a label is predicted where its score is above. One number, one for each label of fit,
         or a dict from label to number, whose key None stands for all labels it does not name. Acts after training; see
@@ -142,16 +153,17 @@ class ZeroShotRidge(RidgeMap):
 
     _parameter_constraints: dict = {
         **RidgeMap._parameter_constraints,
-        "alpha_audio": [Interval(Real, 0, None, closed="neither")],
-        "alpha_text": [Interval(Real, 0, None, closed="neither")],
+        "alpha_audio": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "alpha_text": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     }
 
     def __init__(
         self,
         text_encoder=None,
         *,
-        alpha_audio=1.0,
-        alpha_text=1.0,
+        alpha_audio="auto",
+        alpha_text="auto",
+        standardize=True,
         threshold=0.0,
         temperature=1.0,
         seen_penalty=0.0,
@@ -161,6 +173,7 @@ class ZeroShotRidge(RidgeMap):
         self.text_encoder = text_encoder
         self.alpha_audio = alpha_audio
         self.alpha_text = alpha_text
+        self.standardize = standardize
         self.threshold = threshold
         self.temperature = temperature
         self.seen_penalty = seen_penalty
@@ -194,7 +207,7 @@ class ZeroShotRidge(RidgeMap):
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=True)
             targets = self._take_labels(y, len(segments))
-            self._sums = self._sum_up(X, segments, targets, alpha_audio=self.alpha_audio)
+            self._sums = self._sum_up(X, self._clips(segments, first=True), targets, alpha_audio=self.alpha_audio)
             self._solve(self._sums, self.alpha_audio, self.alpha_text)
         return self
 
@@ -229,7 +242,7 @@ class ZeroShotRidge(RidgeMap):
             segments = self._check_clips(X, reset=not going_on)
             before = self.seen_classes_ if going_on else None
             targets = self._take_labels(y, len(segments), going_on=going_on, partial=True, classes=classes)
-            sums = self._sum_up(X, segments, targets)
+            sums = self._sum_up(X, self._clips(segments, first=not going_on), targets)
             if going_on:
                 sums = self._sums.of_labels(positions(targets.seen, before)) + sums
             self._sums = sums

@@ -5,20 +5,19 @@ from __future__ import annotations
 import itertools
 from functools import partial
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
-from .._compat import fit_context, safe_indexing
+from .._compat import StrOptions, fit_context, safe_indexing
 from .._fitting import all_or_nothing, fit_remembered
-from ..metrics import mean_average_precision
 from ..model_selection import ClassDisjointKFold, GreedyLabelFolds, get_scorer
-from ._ridge import RidgeMap, ZeroShotRidge, positions
+from ._ridge import RidgeMap, ZeroShotRidge
+from ._ridge_folds import Fold, held_out, path_of, unseen_scores
 
-_ALPHAS = tuple(10.0**power for power in range(-3, 4))
+_FACTORS = (1 / 30, 0.1, 1 / 3, 1.0, 3.0, 10.0, 30.0)
 
 
 class ZeroShotRidgeCV(RidgeMap):
@@ -32,8 +31,9 @@ class ZeroShotRidgeCV(RidgeMap):
     ----------
     text_encoder : transformer, str, dict, DataFrame or None, default=None
         Label texts to vectors, as in :class:`ZeroShotRidge`; fitted on the training labels of every fold.
-    alphas_audio, alphas_text : array-like of float, default=(0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
-        Regularisers of both sides to choose from, above 0; all pairs are tried.
+    alphas_audio, alphas_text : array-like of float or "auto", default="auto"
+        Regularisers of both sides to choose from, above 0; all pairs are tried. "auto" takes seven, from a thirtieth
+        to thirty times what :class:`ZeroShotRidge` takes.
     cv : int, splitter, iterable of (train, test) or None, default=None
         How to hold clips out. An integer is a number of class-disjoint folds: ``ClassDisjointKFold(cv,
         random_state=0)``, or ``GreedyLabelFolds(cv)`` where clips have several labels. None is 5 folds, or 3 where
@@ -42,6 +42,9 @@ class ZeroShotRidgeCV(RidgeMap):
         A name that :func:`skzsl.model_selection.get_scorer` knows, or a function of (estimator, X, y). None takes, over
         the unseen labels of the held-out clips, accuracy ("zsl_accuracy") or, where clips have several labels, mean
         average precision ("zsl_map").
+    standardize : bool, default=True
+        Take mean and maximum over the segments, scaled as :class:`skzsl.preprocessing.EmbeddingScaler` does by all
+        clips of ``fit``, those of every fold included. With False the mean is taken as it is.
     threshold : float, array of shape (n_labels,) or dict, default=0.0
         For several labels a clip: a label is predicted where its score is above. Acts after training.
     temperature : float, default=1.0
@@ -103,8 +106,8 @@ class ZeroShotRidgeCV(RidgeMap):
 
     _parameter_constraints: dict = {
         **RidgeMap._parameter_constraints,
-        "alphas_audio": ["array-like"],
-        "alphas_text": ["array-like"],
+        "alphas_audio": ["array-like", StrOptions({"auto"})],
+        "alphas_text": ["array-like", StrOptions({"auto"})],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
     }
@@ -113,10 +116,11 @@ class ZeroShotRidgeCV(RidgeMap):
         self,
         text_encoder=None,
         *,
-        alphas_audio=_ALPHAS,
-        alphas_text=_ALPHAS,
+        alphas_audio="auto",
+        alphas_text="auto",
         cv=None,
         scoring=None,
+        standardize=True,
         threshold=0.0,
         temperature=1.0,
         seen_penalty=0.0,
@@ -128,6 +132,7 @@ class ZeroShotRidgeCV(RidgeMap):
         self.alphas_text = alphas_text
         self.cv = cv
         self.scoring = scoring
+        self.standardize = standardize
         self.threshold = threshold
         self.temperature = temperature
         self.seen_penalty = seen_penalty
@@ -165,7 +170,7 @@ class ZeroShotRidgeCV(RidgeMap):
         """
         from ..solvers._ridge import sums_of_sets
 
-        pairs = list(itertools.product(_check(self, "alphas_audio"), _check(self, "alphas_text")))
+        given = {name: _check(self, name) for name in self._regularisers}
         scorer = get_scorer(self.scoring) if isinstance(self.scoring, str) else self.scoring
         if self.memory is not None:
             return fit_remembered(self, X, y, groups=groups)
@@ -173,20 +178,37 @@ class ZeroShotRidgeCV(RidgeMap):
             segments = self._check_clips(X, reset=True)
             targets = self._take_labels(y, len(segments))
             X, y, groups = indexable(X, y, groups)
+            clips = self._clips(segments, first=True)
             folds = list(self._folds(X, y, groups, targets, unseen=scorer is None))
             all_sums = sums_of_sets(
-                [fold.train for fold in folds], len(segments), partial(self._sum_up, X, segments, targets)
+                [fold.train for fold in folds], len(segments), partial(self._sum_up, X, clips, targets)
             )
-            scores = []
+            scores: list = []
+            pairs: list = []
             for fold in folds:  # then all_sums has those of all clips left
-                path = _path(fold, next(all_sums), targets)
+                sums = next(all_sums)
+                pairs = pairs or list(itertools.product(*self._alphas(given, sums, len(clips))))
+                path = path_of(fold, sums, targets)
                 if scorer is None:
-                    scores.append(_unseen_scores(fold, path, pairs, segments, targets))
+                    scores.append(unseen_scores(fold, path, pairs, clips, targets))
                 else:
                     scores.append(self._scores_of(scorer, fold, path, pairs, X, y))
             self._choose(pairs, np.array(scores, dtype=np.float64))
             self._solve(next(all_sums), self.alpha_audio_, self.alpha_text_)
         return self
+
+    def _alphas(self, given, sums, n_clips):
+        """The regularisers of either side, where none are given those around what ZeroShotRidge takes."""
+        from ..solvers._ridge import audio_regulariser, text_regulariser
+
+        own = (
+            audio_regulariser("auto", sums) * np.sqrt(n_clips / sums.n_clips),
+            text_regulariser("auto", self._label_vectors(self.seen_classes_)),
+        )
+        return [
+            [factor * middle for factor in _FACTORS] if alphas is None else alphas
+            for alphas, middle in zip(given.values(), own, strict=True)
+        ]
 
     def _folds(self, X, y, groups, targets, *, unseen):
         """Yield the folds, each with a model that knows its training labels."""
@@ -200,13 +222,13 @@ class ZeroShotRidgeCV(RidgeMap):
                 raise ValueError(f"Fold {number} of cv names clips that X does not have: {error}.") from error
             model = ZeroShotRidge(**shared)
             model._take_labels(safe_indexing(y, train), len(train))
-            labels = _held_out(targets, test, model.seen_classes_)
+            labels = held_out(targets, test, model.seen_classes_)
             if unseen and not len(labels):
                 raise ValueError(
                     f"Fold {number} holds out no label that is unseen in its training clips; pass class-disjoint folds "
                     "as cv, or scoring='accuracy' or another for labels that are seen."
                 )
-            yield _Fold(model, train, test, labels)
+            yield Fold(model, train, test, labels)
 
     def _splitter(self, y, targets):
         if self.cv is not None and not isinstance(self.cv, Integral):
@@ -226,7 +248,7 @@ class ZeroShotRidgeCV(RidgeMap):
         """Scores of all pairs by any scorer, which sees fitted models."""
         X, y = safe_indexing(X, fold.test), safe_indexing(y, fold.test)
         names = {name: value for name, value in vars(self).items() if name in {"n_features_in_", "feature_names_in_"}}
-        vars(fold.model).update(names, n_samples_seen_=len(fold.train))
+        vars(fold.model).update(names, n_samples_seen_=len(fold.train), _scaling=self._scaling)
         scores = []
         for alpha_audio, alpha_text in pairs:
             fold.model.set_params(alpha_audio=alpha_audio, alpha_text=alpha_text)
@@ -261,14 +283,9 @@ class ZeroShotRidgeCV(RidgeMap):
         self.alpha_audio_, self.alpha_text_ = pairs[self.best_index_]
 
 
-class _Fold(NamedTuple):
-    model: ZeroShotRidge
-    train: np.ndarray
-    test: np.ndarray
-    labels: np.ndarray  # columns of the unseen labels of its test clips
-
-
 def _check(estimator, name):
+    if isinstance(getattr(estimator, name), str):
+        return None
     alphas = np.asarray(getattr(estimator, name))
     if (
         alphas.ndim != 1
@@ -276,39 +293,5 @@ def _check(estimator, name):
         or alphas.dtype.kind not in "fiu"
         or not np.all((alphas > 0) & np.isfinite(alphas))
     ):
-        raise ValueError(f"{name}={getattr(estimator, name)!r}; pass a list of numbers above 0.")
+        raise ValueError(f"{name}={getattr(estimator, name)!r}; pass a list of numbers above 0, or 'auto'.")
     return alphas.astype(np.float64).tolist()
-
-
-def _held_out(targets, test, seen):
-    codes = targets.codes[test]
-    present = np.unique(codes) if codes.ndim == 1 else np.flatnonzero(codes.any(axis=0))
-    return present[~np.isin(targets.seen[present], seen)]
-
-
-def _path(fold, sums, targets):
-    from ..solvers._ridge import RidgePath
-
-    seen = fold.model.seen_classes_
-    return RidgePath(sums.of_labels(positions(seen, targets.seen)), fold.model._label_vectors(seen))
-
-
-def _unseen_scores(fold, path, pairs, segments, targets):
-    """Accuracy, or mAP where clips have several labels, of all pairs over the unseen labels of the test clips."""
-    from ..solvers._ridge import clip_blocks
-
-    vectors = fold.model._label_vectors(targets.seen[fold.labels])
-    if targets.codes.ndim == 2:
-        present = targets.codes[fold.test][:, fold.labels]
-        scores = []
-        for pair in pairs:
-            weights = path.coef(*pair) @ vectors.T
-            blocks = [block @ weights for block, _ in clip_blocks(segments, np.float64, fold.test)]
-            scores.append(mean_average_precision(present, np.concatenate(blocks)))
-        return scores
-    maps = [path.coef(*pair) @ vectors.T for pair in pairs]
-    hits, rows = np.zeros(len(pairs)), fold.test[np.isin(targets.codes[fold.test], fold.labels)]
-    for block, chosen in clip_blocks(segments, np.float64, rows):
-        true = np.searchsorted(fold.labels, targets.codes[chosen])
-        hits += [np.count_nonzero(np.argmax(block @ weights, axis=1) == true) for weights in maps]
-    return hits / len(rows)

@@ -26,8 +26,8 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
     ----------
     text_encoder : transformer, str, dict, DataFrame or None, default=None
         Label texts to vectors: a transformer on lists of strings (see :mod:`skzsl.text`), the name or path of a
-        sentence-transformers model, or a table text -> vector. None takes all-MiniLM-L6-v2, centred on the labels of
-        fit and scaled to unit length.
+        sentence-transformers model, or a table text -> vector. None reads label names with
+        all-MiniLM-L6-v2 and, where ``skzsl[glove]`` is installed, GloVe (see the user guide's page on text).
     alpha : float, default=0.5
         Share of attention in the score, 0 to 1; 0 is uniform aggregation. Acts after training, unless
         ``train_on="fused"``.
@@ -49,24 +49,26 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
     dropout : float, default=0.3
         Share of the features of the segments that is dropped in training, drawn anew for each segment.
     standardize : bool, default=True
-        Bring every feature to mean 0 and deviation 1 over the segments of the first fit, inside the net, so that
-        uint8 features can be given as they are.
-    lr : float, default=0.001
+        Scale features as :class:`skzsl.preprocessing.EmbeddingScaler` does, by the segments of the first call, inside
+        the net, so that uint8 features can be given as they are.
+    lr : float, default=0.3
         Learning rate.
-    max_epochs : int, default=10
-        Passes over the clips.
+    one_cycle : bool, default=True
+        Let the learning rate rise to ``lr`` and fall to 0 over a fit. ``partial_fit`` trains at ``lr``.
+    max_epochs : int or "auto", default="auto"
+        Passes over the clips. "auto" is as many as make 500 steps, 3 to 8.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
-    optimizer : str or class, default="AdamW"
+    optimizer : str or class, default="SGD"
         Optimiser of ``torch.optim``.
     weight_decay : float, default=0.0
         Weight decay of the optimiser.
-    batch_size : int, default=64
-        Clips a step.
+    batch_size : int or "auto", default="auto"
+        Clips a step. "auto" is the power of 2 next to 1.6 times the root of the clips, 16 to 1024.
     device : str, default="auto"
         "auto", "cpu", "cuda" or "cuda:1".
     callbacks : list of skorch callbacks or None, default=None
-        Schedules, clipping, checkpoints and whatever else acts on losses and weights.
+        Schedules (with ``one_cycle=False``), clipping, checkpoints and whatever else acts on losses and weights.
     validation_fraction : float or None, default=None
         Share of the clips held out for early stopping: training ends when their loss has not improved for ``patience``
         epochs, and the best weights are kept. They share the labels of the other clips.
@@ -146,7 +148,10 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         "text_sizes": ["array-like"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "standardize": ["boolean"],
+        "one_cycle": ["boolean"],
     }
+
+    _auto_steps, _auto_epochs = 500, (3, 8)
 
     def __init__(
         self,
@@ -161,12 +166,13 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         text_sizes=(128,),
         dropout=0.3,
         standardize=True,
-        lr=0.001,
-        max_epochs=10,
+        lr=0.3,
+        one_cycle=True,
+        max_epochs="auto",
         shuffle=True,
-        optimizer="AdamW",
+        optimizer="SGD",
         weight_decay=0.0,
-        batch_size=64,
+        batch_size="auto",
         device="auto",
         callbacks=None,
         validation_fraction=None,
@@ -190,6 +196,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         self.dropout = dropout
         self.standardize = standardize
         self.lr = lr
+        self.one_cycle = one_cycle
         self.max_epochs = max_epochs
         self.shuffle = shuffle
         self.optimizer = optimizer
@@ -251,7 +258,6 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         from ..nets import MultilabelRankingLoss, TemporalAttentionModule
 
         vectors = self._label_vectors(targets.seen)
-        shift, scale = segments.moments() if self.standardize and not course.going_on else (None, None)
         self._train_net(
             TemporalAttentionModule,
             MultilabelRankingLoss,
@@ -259,6 +265,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
             targets.indicator(),
             course,
             build={
+                "one_cycle": self.one_cycle,
                 "criterion__margin": self.margin,
                 "module__n_features": segments.values.shape[-1],
                 "module__n_dims": vectors.shape[1],
@@ -267,8 +274,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
                 "module__dropout": self.dropout,
                 "module__alpha": 1.0 if self.train_on == "attention" else self.alpha,
                 "module__project_mean": self._project_mean,
-                "module__shift": shift,
-                "module__scale": scale,
+                **{f"module__{name}": value for name, value in self._module_scaling(segments, course).items()},
                 "module__start": self.module_.state_dict() if course.going_on else None,
             },
             fixed_inputs=(vectors,),
