@@ -39,7 +39,9 @@ def spoilt(values, place, value):
 # Nets take float32, in which 1e300 is infinite; the others only multiply it in the end.
 _AS_FLOAT64 = (
     "*",
-    *("!bilinear-minibatch *", "!attention*", "!contrastive*", "!levels*", "!windows*", "!*fit"),
+    *("!attention*", "!levels*", "!windows*", "!*fit"),
+    *("bilinear* partial_fit", "contrastive* partial_fit", "ridge* partial_fit"),  # scaled as those of fit
+    "!contrastive *",  # but for "cscm"
     *("convex-of-scores *fit", "convex-several *fit", "nearest* *fit", "zero-rule* *fit"),
 )
 

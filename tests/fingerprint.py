@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-# Of no bearing on any result: what a net was last doing, and vectors of texts and moments of labels met so far.
-PASSING = {"_first_epoch", "_cycle", "_fixed", "_known", "_moments"}
+# Of no bearing on any result: what a net was last doing, vectors of texts and moments of labels met so far, and whether
+# SGD has looked at the devices of its parameters.
+PASSING = {"_first_epoch", "_cycle", "_fixed", "_known", "_moments", "_need_device_dtype_check_for_fused"}
 
 
 def fingerprint(thing):

@@ -56,7 +56,9 @@ _LOCAL = {"hidden_size": 8, "n_windows": 2, "window": 2}
 
 MODELS = {
     "bilinear, online": Model(ZeroShotBilinear(_TEXTS, max_epochs=2, random_state=0), kinds=("one",), epochs=True),
-    "bilinear, minibatch": Model(_net(ZeroShotBilinear, _TEXTS, solver="minibatch"), kinds=("one",), epochs=True),
+    "bilinear, minibatch": Model(
+        _net(ZeroShotBilinear, _TEXTS, solver="minibatch", lr=1.0), kinds=("one",), epochs=True
+    ),
     "temporal attention": Model(_ATTENTION, epochs=True),
     **{
         f"contrastive, {head}": Model(_net(ZeroShotContrastive, _TEXTS, head=head, hidden_size=8), epochs=True)
@@ -71,13 +73,17 @@ MODELS = {
     "normalized attention": Model(ScoreNormalizer(_ATTENTION, norm="z")),
     "tuned ridge": Model(ThresholdTuner(ZeroShotRidge(_TEXTS), cv=KFold(2)), kinds=("several",)),
     "multi-level": Model(_TAGGER, unseen=False, joint=("one",), epochs=True),
-    "global-local": Model(_net(GlobalLocalAttentionClassifier, **_LOCAL), unseen=False, joint=("one",), epochs=True),
+    "global-local": Model(
+        _net(GlobalLocalAttentionClassifier, None, **_LOCAL), unseen=False, joint=("one",), epochs=True
+    ),
     "global-local, frozen": Model(
         _net(GlobalLocalAttentionClassifier, _TAGGER, training="frozen_global", **_LOCAL), unseen=False, joint=("one",)
     ),
     "tuned tagger": Model(ThresholdTuner(_TAGGER, strategy="top_k", cv=KFold(2)), kinds=("several",), unseen=False),
     "zero rule": Model(ZeroRuleClassifier(), unseen=False),
 }
+# Those that see a clip as one vector, which is of unit length if they standardize.
+POOLED = ["bilinear, minibatch", "contrastive, mlp", "contrastive, linear"]
 CASES = [(name, kind) for name, model in MODELS.items() for kind in model.kinds]
 BOTH_KINDS = [name for name, model in MODELS.items() if len(model.kinds) == 2]
 EPOCHS = [(name, kind) for name, kind in CASES if MODELS[name].epochs]

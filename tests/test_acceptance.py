@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 from skzsl import ZeroShotBilinear, ZeroShotContrastive, ZeroShotConvex, ZeroShotRidgeCV
 from skzsl.datasets import load_esc50_embeddings
@@ -29,11 +29,9 @@ def test_esc50_is_as_published(esc50):
         assert set(np.unique(list(groups.values()), return_counts=True)[1]) == {10}
 
 
-@pytest.mark.parametrize(("groups", "floor"), [("random_folds", 0.45), ("categories", 0.18)])
+@pytest.mark.parametrize(("groups", "floor"), [("random_folds", 0.55), ("categories", 0.27)])
 def test_defaults_recognise_unseen_labels_of_esc50(esc50, groups, floor):
-    model = make_pipeline(
-        SegmentPooling(), FunctionTransformer(np.sqrt), Normalizer(), ZeroShotBilinear(random_state=0)
-    )
+    model = ZeroShotBilinear(random_state=0)
     folds = LeaveOneCategoryOut(esc50[groups])
     scores = cross_val_score(model, esc50.X, esc50.y, cv=folds, scoring=zero_shot_scorer(), error_score="raise")
     assert scores.mean() > floor
@@ -46,9 +44,10 @@ def roots(*steps):
 
 @pytest.mark.parametrize(("groups", "floor"), [("random_folds", 0.57), ("categories", 0.27)])
 def test_the_closed_form_chooses_its_regularisers_on_unseen_labels(esc50, groups, floor):
-    search = ZeroShotRidgeCV(alphas_audio=[10.0, 100.0, 1000.0], alphas_text=[0.1, 1.0, 10.0], cv=3)
-    model, folds = roots(StandardScaler(), Normalizer(), search), LeaveOneCategoryOut(esc50[groups])
-    scores = cross_val_score(model, esc50.X, esc50.y, cv=folds, scoring=zero_shot_scorer(), error_score="raise")
+    folds = LeaveOneCategoryOut(esc50[groups])
+    scores = cross_val_score(
+        ZeroShotRidgeCV(cv=3), esc50.X, esc50.y, cv=folds, scoring=zero_shot_scorer(), error_score="raise"
+    )
     assert scores.mean() > floor
 
 

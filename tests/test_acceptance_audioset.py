@@ -24,7 +24,7 @@ def rotation(data):
 
 def test_unseen_labels_of_audioset_are_ranked_and_tagged_far_above_chance(rotation):
     (train, validation, test), table = rotation
-    attention = ZeroShotTemporalAttention(LookupEncoder(table), batch_size=256, lr=0.003, max_epochs=5, random_state=0)
+    attention = ZeroShotTemporalAttention(LookupEncoder(table), random_state=0)
     model = ScoreNormalizer(attention).fit(*train)
     assert set(model.seen_classes_).isdisjoint(test[1].columns[test[1].any()])
     chance = test[1].loc[:, test[1].any()].to_numpy().mean()
@@ -40,6 +40,6 @@ def test_a_gpu_ranks_unseen_labels_as_well(rotation):
     (train, _, test), table = rotation
     scores = {}
     for device in ("cpu", "cuda"):
-        model = ZeroShotTemporalAttention(LookupEncoder(table), batch_size=256, device=device, random_state=0)
+        model = ZeroShotTemporalAttention(LookupEncoder(table), device=device, random_state=0)
         scores[device] = get_scorer("zsl_auc")(model.fit(*train), *test)
     assert scores["cuda"] == pytest.approx(scores["cpu"], abs=0.02)

@@ -19,7 +19,14 @@ def audioset(data):
 @pytest.fixture(scope="module")
 def tagger(audioset):
     model = MultiLevelAttentionClassifier(
-        "1-A", attention_activation="sigmoid", hidden_size=200, dropout=0.2, lr=0.005, batch_size=256, max_epochs=3
+        "1-A",
+        attention_activation="sigmoid",
+        hidden_size=200,
+        dropout=0.2,
+        lr=0.005,
+        weight_decay=0.0,
+        batch_size=256,
+        max_epochs=3,
     )
     return model.set_params(random_state=0, device="cpu").fit(*audioset[0])
 
@@ -40,8 +47,11 @@ def test_thresholds_of_held_out_clips_serve_new_clips(tagger, audioset):
 def test_windows_add_to_a_global_stream(audioset):
     (X, y), test = audioset
     model = GlobalLocalAttentionClassifier(
+        None,
         hidden_size=200,
         dropout=0.0,
+        weight_decay=0.0,
+        n_windows=10,
         n_conv_layers=0,
         lr=0.003,
         batch_size=256,

@@ -31,7 +31,8 @@ ZERO_SHOT = [
     ZeroShotBilinear(TEXT, solver="minibatch", **NET),
     ZeroShotContrastive(TEXT, **NET),
     ZeroShotContrastive(TEXT, head="cscm", **NET),
-    ZeroShotTemporalAttention(TEXT, **{**NET, "lr": 0.003}),  # a hinge loss near zero jumps at larger rates
+    # A hinge loss near zero jumps at larger rates.
+    ZeroShotTemporalAttention(TEXT, optimizer="AdamW", **{**NET, "lr": 0.003}),
 ]
 
 

@@ -41,7 +41,7 @@ ESTIMATORS = [
     ZeroShotBilinear(HashingEncoder()),
     ZeroShotBilinear(HashingEncoder(), solver="minibatch"),
     ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30),
-    ZeroShotContrastive(HashingEncoder(), hidden_size=32, batch_size=16, lr=0.01),
+    ZeroShotContrastive(HashingEncoder(), head="cscm", hidden_size=32, batch_size=16, lr=0.01),
     ZeroShotContrastive(HashingEncoder(), head="mlp", hidden_size=32, batch_size=16, lr=0.01),
     ZeroShotContrastive(HashingEncoder(), head="linear", batch_size=16, lr=0.01),
     ZeroShotConvex(HashingEncoder()),

@@ -25,7 +25,7 @@ TAKEN_ANEW = {
     "stream": "local",
 }
 STARTS_ANOTHER_NET = {
-    "optimizer": "SGD",
+    "optimizer": "RMSprop",
     "weight_decay": 0.5,
     "shuffle": False,
     "device": "auto",
@@ -43,7 +43,7 @@ STARTS_ANOTHER_NET = {
     "balanced": True,
     "mixup": 0.3,
     "averaged_epochs": 2,
-    "attention_activation": "sigmoid",
+    "attention_activation": "softmax_label",
     "n_windows": 1,
     "window": 3,
     "suppress": False,

@@ -122,10 +122,13 @@ def test_clips_of_unequal_length_score_as_they_do_alone(name, kind):
 @every_model
 def test_clip_vectors_are_clips_of_one_segment(name, kind):
     X, y = data(kind)
-    flat, single = new(name).fit(X[:, 0], y), new(name).fit(X[:, :1], y)
+    # Nets draw weights for means and maxima, which are the same here, and other ones for clip vectors.
+    alike = {"standardize": False} if name in {"contrastive, mlp", "contrastive, linear"} else {}
+    flat, single = new(name, **alike).fit(X[:, 0], y), new(name, **alike).fit(X[:, :1], y)
     assert_agree(scores_of(flat, X[:, 0], name), scores_of(single, X[:, :1], name), TRAINED)
-    assert_agree(scores_of(single, X[:, 0], name), scores_of(single, X[:, :1], name))
     assert flat.n_features_in_ == single.n_features_in_ == N_FEATURES
+    for model in (single, new(name).fit(X[:, :1], y)):
+        assert_agree(scores_of(model, X[:, 0], name), scores_of(model, X[:, :1], name))
 
 
 @every_model
@@ -178,12 +181,14 @@ def test_kept_models_answer_alike(name, kind, keep, tmp_path):
 def test_narrow_and_wide_clips_give_the_results_of_float32(name, kind, dtype, tmp_path):
     X, y = data(kind)
     X = np.round(20 * X).clip(1, 255).astype(dtype)
-    expected = scores_of(new(name).fit(X.astype(np.float32), y), X.astype(np.float32), name)
-    of_kind = scores_of(new(name).fit(X, y), X, name)
+    # Adam makes whole steps of the rounding of a gradient that is zero, as that of a bias before batch norm is.
+    steady = {"optimizer": "SGD"} if name == "contrastive, mlp" else {}
+    expected = scores_of(new(name, **steady).fit(X.astype(np.float32), y), X.astype(np.float32), name)
+    of_kind = scores_of(new(name, **steady).fit(X, y), X, name)
     assert_agree(of_kind, expected, TRAINED)
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    np.testing.assert_array_equal(scores_of(new(name).fit(mapped, y), mapped, name), of_kind)
+    np.testing.assert_array_equal(scores_of(new(name, **steady).fit(mapped, y), mapped, name), of_kind)
 
 
 FRAMES = {

@@ -144,7 +144,7 @@ def test_the_penalty_on_seen_labels_is_searched(word_sounds):
     X, y = word_sounds
     grid = {"seen_penalty": [0.0, 0.2, 0.5, 1.0, 2.0]}
     folds = GeneralizedSplit(ClassDisjointKFold(3, random_state=0), random_state=0)
-    model = ZeroShotBilinear(HashingEncoder(), max_epochs=20, random_state=0)
+    model = ZeroShotBilinear(HashingEncoder(), standardize=False, lr=0.01, max_epochs=20, random_state=0)
     search = GridSearchCV(model, grid, cv=folds, scoring=get_scorer("gzsl_harmonic"), error_score="raise").fit(X, y)
     assert search.best_params_["seen_penalty"] > 0
     assert search.best_score_ > search.cv_results_["mean_test_score"][0]

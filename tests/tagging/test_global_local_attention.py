@@ -179,10 +179,10 @@ def test_joint_training_trains_both_streams(events):
         before = state(model.module_)
         after = model.partial_fit(X, y).module_.state_dict()
         still = {name for name, values in before.items() if values.equal(after[name])}
-        assert still == {name for name in before if name.endswith(("shift", "scale"))}
+        assert still == {name for name in before if name.endswith("stream.shift") or name.endswith("stream.weight")}
 
 
-NEITHER = "pass a MultiLevelAttentionClassifier, a FrozenEstimator of a fitted one, or None"
+NEITHER = "pass a MultiLevelAttentionClassifier, a FrozenEstimator of a fitted one, 'multi-level' or None"
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_a_clip_is_the_weighted_mean_of_its_segments_at_one_level(events):
         {"architecture": "3-A"},
         {"architecture": "2-A-1-mean"},
         {"architecture": "2-max-1-A"},
-        {"attention_activation": "sigmoid"},
+        {"attention_activation": "softmax_label"},
         {"attention_activation": "softmax_time"},
         {"batch_norm": False},
     ],

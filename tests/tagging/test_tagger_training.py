@@ -1,5 +1,7 @@
 """How both taggers train: their objective, stopping, going on, failing."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,9 @@ from skzsl.nets.schedule import one_cycle
 LABELS = ["siren", "rain", "dog", "wind"]
 
 
-@pytest.fixture(params=[MultiLevelAttentionClassifier, GlobalLocalAttentionClassifier], ids=["multi", "global-local"])
+@pytest.fixture(
+    params=[MultiLevelAttentionClassifier, partial(GlobalLocalAttentionClassifier, None)], ids=["multi", "global-local"]
+)
 def make_model(request):
     def make(**parameters):
         defaults = {"hidden_size": 8, "max_epochs": 2, "lr": 0.01, "dropout": 0.0, "batch_size": 32}
@@ -40,7 +44,7 @@ def written_out_loss(outputs, targets):
 @pytest.mark.parametrize("cycled", [False, True], ids=["constant", "one cycle"])
 def test_training_equals_a_plain_torch_loop(make_model, clips, cycled):
     X, y = clips
-    settings = {"optimizer": "SGD", "shuffle": False, "batch_size": 16, "one_cycle": cycled}
+    settings = {"optimizer": "SGD", "weight_decay": 0.0, "shuffle": False, "batch_size": 16, "one_cycle": cycled}
     model = make_model(**settings, lr=0.1)
     module = make_model(**settings, lr=1e-30, max_epochs=1).fit(X, y).module_.train()
     for layer in module.modules():

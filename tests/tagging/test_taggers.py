@@ -1,9 +1,12 @@
 """What both taggers do alike."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 from joblib import Memory
+from scaled import scaling
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -14,7 +17,9 @@ from skzsl.model_selection import ThresholdTuner
 LABELS = ["siren", "rain", "dog", "wind"]
 
 
-@pytest.fixture(params=[MultiLevelAttentionClassifier, GlobalLocalAttentionClassifier], ids=["multi", "global-local"])
+@pytest.fixture(
+    params=[MultiLevelAttentionClassifier, partial(GlobalLocalAttentionClassifier, None)], ids=["multi", "global-local"]
+)
 def make_model(request):
     def make(**parameters):
         defaults = {"hidden_size": 8, "max_epochs": 2, "lr": 0.01, "dropout": 0.0, "batch_size": 32}
@@ -147,13 +152,19 @@ def test_tuners_hold_out_clips_of_taggers_unless_told_otherwise(make_model, even
 def test_features_are_levelled_unless_told_otherwise(make_model, events):
     X, y = events
     units = 10.0 ** np.linspace(-3, 3, X.shape[2])
-    level, levelled = (make_model(max_epochs=2).fit(clips, y).predict_proba(clips) for clips in (X, X * units))
+    moved = 1e-3 * (X + units)
+    level, levelled = (make_model(max_epochs=2).fit(clips, y).predict_proba(clips) for clips in (X, moved))
     np.testing.assert_allclose(levelled, level, atol=1e-3)
+    shift, weight = scaling(X * units)
+    before = (X * units - shift) * weight
+    inside = make_model(max_epochs=2).fit(X * units, y).predict_proba(X * units)
+    plain = make_model(max_epochs=2, standardize=False).fit(before, y)
+    np.testing.assert_allclose(inside, plain.predict_proba(before), atol=1e-3)
     plain = make_model(max_epochs=2, standardize=False).fit(X, y)
     assert not np.allclose(plain.predict_proba(X), level, atol=1e-3)
     stream = getattr(plain.module_, "local_stream", plain.module_)
     assert (stream.shift == 0).all()
-    assert (stream.scale == 1).all()
+    assert (stream.weight == 1).all()
 
 
 def test_searches_over_thresholds_in_two_processes_train_once_a_fold(make_model, events, tmp_path):

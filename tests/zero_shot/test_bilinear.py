@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from agreement import assert_agree
+from scaled import clip_vectors
 
 from skzsl import ZeroShotBilinear
 from skzsl.exceptions import CandidateWarning
@@ -33,14 +34,33 @@ def test_unseen_labels_are_recovered_when_words_compose(held_out, solver):
     assert model.score(X_new, y_new, labels=np.unique(y_new)) > 0.8
 
 
-def test_online_coefficients_are_those_of_the_solver(held_out):
+@pytest.mark.parametrize("standardize", [False, True])
+def test_online_coefficients_are_those_of_the_solver(held_out, standardize):
     X, y, *_ = held_out
-    model = make_model(lr=0.05, max_epochs=3).fit(X, y)
+    model = make_model(lr=0.05, max_epochs=3, standardize=standardize).fit(X, y)
     classes, codes = np.unique(y, return_inverse=True)
-    vectors = HashingEncoder().fit_transform(classes)
-    expected = online_ranking(X, codes, vectors, lr=0.05, max_epochs=3, random_state=0)
-    np.testing.assert_array_equal(model.coef_, expected)
-    np.testing.assert_allclose(model.decision_function(X), X @ expected @ vectors.T, atol=1e-10)
+    clips, vectors = clip_vectors(X) if standardize else X, HashingEncoder().fit_transform(classes)
+    expected = online_ranking(clips, codes, vectors, lr=0.05, max_epochs=3, random_state=0)
+    if standardize:
+        np.testing.assert_allclose(model.coef_, expected, atol=1e-10)
+    else:
+        np.testing.assert_array_equal(model.coef_, expected)
+    np.testing.assert_allclose(model.decision_function(X), clips @ expected @ vectors.T, atol=1e-10)
+
+
+@pytest.mark.parametrize(("solver", "parts"), [("online", 1), ("online", 3), ("minibatch", 1)])
+def test_the_rate_falls_with_labels_and_steps_if_nobody_says_what_it_is(held_out, solver, parts):
+    X, y, *_ = held_out
+    model, other = (make_model(solver, shuffle=False) for _ in range(2))
+    for part in range(parts):
+        rate = 2 / (9 * np.sqrt(len(X) * (part + 1))) if solver == "online" else 1.0
+        model.partial_fit(X, y)
+        other.set_params(lr=rate).partial_fit(X, y)
+        np.testing.assert_array_equal(model.coef_, other.coef_)
+    epochs = 10  # of 90 clips
+    rate = 2 / (9 * np.sqrt(len(X) * epochs)) if solver == "online" else 1.0
+    other = make_model(solver, lr=rate, max_epochs=epochs, batch_size=16).fit(X, y)
+    np.testing.assert_array_equal(make_model(solver).fit(X, y).coef_, other.coef_)
 
 
 def test_temperature_flattens_probabilities_after_training(held_out):
@@ -70,7 +90,7 @@ def test_tiny_temperatures_name_the_best_label(held_out, solver):
 
 def test_ties_go_to_the_first_candidate(held_out):
     X, y, *_ = held_out
-    model = make_model().fit(X, y)
+    model = make_model(standardize=False).fit(X, y)
     zeros = np.zeros((3, X.shape[1]))
     assert model.predict(zeros, labels=["z", "a"]).tolist() == ["z", "z", "z"]
 
@@ -98,8 +118,9 @@ def test_scoring_labels_that_are_no_candidates_warns(held_out):
 def test_segments_act_through_the_mean_of_the_present_ones(held_out, solver, rng):
     X, y, *_ = held_out
     segments = np.stack([X + 1, X - 1, np.zeros_like(X)], axis=1)
-    model = make_model(solver).fit(segments, y)
-    np.testing.assert_allclose(model.coef_, make_model(solver).fit((X + 1) / 2 + (X - 1) / 2, y).coef_, atol=1e-5)
+    model = make_model(solver, standardize=False, lr=0.01).fit(segments, y)
+    means = make_model(solver, standardize=False, lr=0.01).fit((X + 1) / 2 + (X - 1) / 2, y)
+    np.testing.assert_allclose(model.coef_, means.coef_, atol=1e-5)
     padded = np.concatenate([segments, np.zeros_like(segments)], axis=1)
     assert_agree(model.decision_function(padded), model.decision_function(segments))
     assert model.n_features_in_ == X.shape[1]
@@ -108,12 +129,13 @@ def test_segments_act_through_the_mean_of_the_present_ones(held_out, solver, rng
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_partial_fit_goes_on_and_meets_new_labels(held_out, solver):
     X, y, X_new, y_new = held_out
-    model = make_model(solver, shuffle=False)
+    settings = {"shuffle": False, "lr": 0.01}
+    model = make_model(solver, **settings)
     model.partial_fit(X, y)
     one_pass = model.coef_
-    np.testing.assert_array_equal(one_pass, make_model(solver, shuffle=False, max_epochs=1).fit(X, y).coef_)
+    np.testing.assert_array_equal(one_pass, make_model(solver, **settings, max_epochs=1).fit(X, y).coef_)
     model.partial_fit(X, y)
-    twice = make_model(solver, shuffle=False, max_epochs=2).fit(X, y).coef_
+    twice = make_model(solver, **settings, max_epochs=2).fit(X, y).coef_
     np.testing.assert_allclose(model.coef_, twice, atol=1e-6 if solver == "minibatch" else 1e-10)
     assert model.n_iter_ == 2
     model.partial_fit(X_new, y_new)
@@ -141,10 +163,10 @@ def test_partial_fit_takes_announced_classes(held_out):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_warm_start_goes_on_from_the_last_map(held_out, solver):
     X, y, *_ = held_out
-    model = make_model(solver, shuffle=False, warm_start=True, max_epochs=1)
+    model = make_model(solver, lr=0.01, shuffle=False, warm_start=True, max_epochs=1)
     for _ in range(3):
         model.fit(X, y)
-    expected = make_model(solver, shuffle=False, max_epochs=3).fit(X, y).coef_
+    expected = make_model(solver, lr=0.01, shuffle=False, max_epochs=3).fit(X, y).coef_
     np.testing.assert_allclose(model.coef_, expected, atol=1e-6 if solver == "minibatch" else 1e-10)
     assert model.n_iter_ == 3
 

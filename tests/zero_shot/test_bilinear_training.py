@@ -12,7 +12,7 @@ from skzsl.text import HashingEncoder, Prompts
 
 
 def make_model(**parameters):
-    defaults = {"solver": "minibatch", "random_state": 0, "device": "cpu", "max_epochs": 3}
+    defaults = {"solver": "minibatch", "random_state": 0, "device": "cpu", "lr": 0.01, "max_epochs": 3}
     return ZeroShotBilinear(HashingEncoder(), **{**defaults, **parameters})
 
 
@@ -31,7 +31,7 @@ class Record(Callback):
 
 
 def test_weight_decay_shrinks_the_map(word_sounds):
-    plain, decayed = make_model().fit(*word_sounds), make_model(weight_decay=5.0).fit(*word_sounds)
+    plain, decayed = (make_model(optimizer="AdamW", weight_decay=decay).fit(*word_sounds) for decay in (0.0, 5.0))
     assert np.linalg.norm(decayed.coef_) < np.linalg.norm(plain.coef_)
 
 
@@ -96,8 +96,8 @@ def test_passes_are_counted_across_solvers(word_sounds):
 def test_passes_of_the_online_solver_that_diverge_are_an_error_that_names_the_rate(word_sounds):
     X, y = word_sounds
     with pytest.raises(ValueError, match=r"Training diverged.*Lower lr=0\.01"):
-        make_model(solver="online").fit(1e160 * X, y)
-    model = make_model(solver="online").fit(X, y)
+        make_model(solver="online", standardize=False).fit(1e160 * X, y)
+    model = make_model(solver="online", standardize=False).fit(X, y)
     expected = model.predict(X)
     with pytest.raises(ValueError, match="diverged"):
         model.partial_fit(-1e160 * X, y)
@@ -127,7 +127,8 @@ def test_arrays_that_torch_cannot_share_give_the_map_of_their_values(word_sounds
     X, y = word_sounds
     odd = change(X)
     plain = np.ascontiguousarray(odd, dtype=np.float32)
-    np.testing.assert_array_equal(make_model().fit(odd, y).coef_, make_model().fit(plain, y).coef_)
+    maps = [make_model(standardize=False).fit(clips, y).coef_ for clips in (odd, plain)]
+    np.testing.assert_array_equal(*maps)
 
 
 def test_passes_go_on_with_every_kind_of_optimizer_and_callback(word_sounds, tmp_path):
@@ -169,7 +170,7 @@ def test_an_interrupt_within_an_epoch_gives_the_model_back(noise):
 
 def test_a_last_step_that_diverges_does_not_ruin_the_model(word_sounds):
     X, y = word_sounds
-    model = make_model(max_epochs=1, batch_size=200, optimizer="SGD", lr=1e-4).fit(X, y)
+    model = make_model(max_epochs=1, batch_size=200, lr=1e-4, standardize=False).fit(X, y)
     expected = model.predict(X)
     with pytest.raises(ValueError, match=r"weights are no longer finite. Lower lr=1e\+38"):
         model.set_params(lr=1e38).partial_fit(10 * X, y)

@@ -62,7 +62,7 @@ def test_several_labels_a_clip_are_ranked(events, head):
 
 def test_tokens_form_a_map_row_by_row(sounds):
     X, y = sounds
-    settings = {"max_epochs": 2, "shuffle": False}
+    settings = {"head": "cscm", "max_epochs": 2, "shuffle": False}
     row, square = make_model(**settings).fit(X, y), make_model(token_grid=(2, 2), **settings).fit(X, y)
     one = make_model(token_grid=(1, 4), **settings).fit(X, y)
     np.testing.assert_array_equal(one.decision_function(X), row.decision_function(X))
@@ -77,8 +77,8 @@ def test_segments_that_do_not_fill_the_grid_are_named(sounds):
     X, y = sounds
     message = r"X has {} segments a clip, which do not fill token_grid=\(2, 2\); pass 4 segments"
     with pytest.raises(ValueError, match=message.format(3)):
-        make_model(token_grid=(2, 2)).fit(X[:, :3], y)
-    model = make_model(token_grid=np.array([2, 2]), max_epochs=1).fit(X, y)
+        make_model(head="cscm", token_grid=(2, 2)).fit(X[:, :3], y)
+    model = make_model(head="cscm", token_grid=np.array([2, 2]), max_epochs=1).fit(X, y)
     for call in (model.predict, model.decision_function, lambda X: model.partial_fit(X, y)):
         with pytest.raises(ValueError, match=message.format(2)):
             call(X[:, :2])
@@ -108,7 +108,10 @@ def test_searches_in_two_processes_choose_prompts_and_dropout(sounds):
 
 
 BAD_PARAMETERS = [
-    *[({"token_grid": grid}, "pass the height and the width") for grid in ((4,), (2, 0), (2.0, 2), (1, 2, 2))],
+    *[
+        ({"head": "cscm", "token_grid": grid}, "pass the height and the width")
+        for grid in ((4,), (2, 0), (2.0, 2), (1, 2, 2))
+    ],
     ({"token_grid": (2, 2), "head": "mlp"}, r"token_grid=\(2, 2\) has no effect on head='mlp'"),
     ({"threshold": [0.1, 0.2]}, r"threshold has shape \(2,\)"),
     ({"memory": "cache", "warm_start": True}, "use one of the two"),
@@ -129,9 +132,9 @@ def test_settings_that_do_not_go_together_lose_nothing(events, parameters, messa
 
 def test_the_default_text_encoder_reads_the_labels(word_sounds):
     X, y = word_sounds
-    model = make_model(text_encoder=None, max_epochs=1).fit(X, y)
+    model = make_model(head="cscm", text_encoder=None, max_epochs=1).fit(X, y)
     assert model.decision_function(X, labels=["quick hum"]).shape == (120, 1)
-    assert model.module_.head.project.out_features == 384
+    assert model.module_.head.project.out_features == 12 + 384 + 50  # the kernel of the labels, MiniLM and GloVe
 
 
 @pytest.mark.gpu
@@ -141,7 +144,7 @@ def test_gpu_recovers_unseen_labels_as_well_as_the_cpu(sounds, head):
     X, y = sounds
     unseen, scores = np.isin(y, UNSEEN), {}
     for device in ("cpu", "cuda"):
-        model = make_model(head=head, hidden_size=64, dropout=0.2, device=device)
+        model = make_model(head=head, hidden_size=64, dropout=0.2, max_epochs=20, device=device)
         model = pickle.loads(pickle.dumps(model.fit(X[~unseen].astype(np.float32), y[~unseen])))
         scores[device] = model.score(X[unseen], y[unseen], labels=UNSEEN)
         assert model.partial_fit(X, y).n_iter_ == 21

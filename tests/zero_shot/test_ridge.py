@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from scaled import clip_vectors
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -57,27 +58,42 @@ def normal_equations(model, X, present):
     return np.linalg.solve(np.kron(text, audio), right.ravel(order="F")).reshape(right.shape, order="F")
 
 
+@pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize("n_clips", [10, 90])
-def test_map_equals_the_normal_equations(held_out, n_clips):
+def test_map_equals_the_normal_equations(held_out, n_clips, standardize):
     X, y, *_ = held_out
     X, y = X[::-1][:n_clips], y[np.arange(len(y)) % 90][::7][:n_clips] if n_clips == 10 else y[::-1]
-    model = ZeroShotRidge(HashingEncoder(12), alpha_audio=0.5, alpha_text=2.0).fit(X, y)
-    expected = normal_equations(model, X, y[:, None] == model.seen_classes_)
+    settings = {"alpha_audio": 0.5, "alpha_text": 2.0, "standardize": standardize}
+    model, clips = ZeroShotRidge(HashingEncoder(12), **settings).fit(X, y), clip_vectors(X) if standardize else X
+    expected = normal_equations(model, clips, y[:, None] == model.seen_classes_)
     np.testing.assert_allclose(model.coef_, expected, rtol=0, atol=1e-8)
     np.testing.assert_allclose(
         model.decision_function(X, labels=["slow beep", "new"]),
-        X @ expected @ HashingEncoder(12).fit_transform(["slow beep", "new"]).T,
+        clips @ expected @ HashingEncoder(12).fit_transform(["slow beep", "new"]).T,
         atol=1e-8,
     )
 
 
-def test_map_of_several_labels_equals_the_normal_equations(clips):
+@pytest.mark.parametrize("standardize", [False, True])
+def test_map_of_several_labels_equals_the_normal_equations(clips, standardize):
     X, y = clips
-    model = ZeroShotRidge(HashingEncoder(12), alpha_audio=0.5, alpha_text=2.0).fit(X, y)
+    settings = {"alpha_audio": 0.5, "alpha_text": 2.0, "standardize": standardize}
+    model = ZeroShotRidge(HashingEncoder(12), **settings).fit(X, y)
     assert model.classes_.tolist() == y.columns.tolist()
     assert "silence" not in model.seen_classes_
-    expected = normal_equations(model, X, y[model.seen_classes_].to_numpy() == 1)
+    expected = normal_equations(model, clip_vectors(X) if standardize else X, y[model.seen_classes_].to_numpy() == 1)
     np.testing.assert_allclose(model.coef_, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("n_clips", [10, 90])
+def test_regularisers_follow_the_clips_and_the_texts_if_nobody_says_what_they_are(held_out, n_clips, standardize):
+    X, y = held_out[0][::-1][:n_clips], np.resize(held_out[1][::7], n_clips)
+    model = ZeroShotRidge(HashingEncoder(12), standardize=standardize).fit(X, y)
+    squares = 1.0 if standardize else np.square(X).sum(axis=1).mean()
+    given = {"alpha_audio": 2.5 * np.sqrt(n_clips) * squares, "alpha_text": len(np.unique(y)) / 100}
+    expected = ZeroShotRidge(HashingEncoder(12), standardize=standardize, **given).fit(X, y).coef_
+    np.testing.assert_allclose(model.coef_, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
 
 
 def test_unseen_labels_are_recovered_when_words_compose(held_out):
@@ -111,10 +127,10 @@ def test_arrays_with_named_columns_equal_data_frames(clips):
 def test_streaming_equals_batch_while_labels_keep_coming(held_out, rng, cuts):
     """Parts smaller and larger than the number of features; labels are in an order in which new ones come late."""
     X, y, *_ = held_out
-    model = ZeroShotRidge(CentredEncoder(32))
+    model = ZeroShotRidge(CentredEncoder(32), standardize=False)
     for part_X, part_y in zip(np.split(X, cuts), np.split(y, cuts), strict=True):
         model.partial_fit(part_X, part_y, classes=np.unique(y))
-    batch = ZeroShotRidge(CentredEncoder(32)).fit(X, y)
+    batch = ZeroShotRidge(CentredEncoder(32), standardize=False).fit(X, y)
     np.testing.assert_allclose(model.coef_, batch.coef_, rtol=0, atol=1e-8)
     assert model.seen_classes_.tolist() == batch.seen_classes_.tolist()
     assert model.n_samples_seen_ == batch.n_samples_seen_ == len(X)
@@ -125,11 +141,11 @@ def test_streaming_of_several_labels_equals_batch(clips, cuts):
     X, y = clips
     order = np.argsort(~y.any(axis=1), kind="stable")  # the first call needs a positive clip
     X, y = X[order], y.iloc[order]
-    model = make_model()
+    model = make_model(standardize=False)
     for rows in np.split(np.arange(len(X)), cuts):
         part = y.iloc[rows]
         model.partial_fit(X[rows], part.loc[:, part.any() | (part.columns == "silence")], classes=y.columns)
-    batch = make_model().fit(X, y)
+    batch = make_model(standardize=False).fit(X, y)
     assert set(model.seen_classes_) == set(batch.seen_classes_)
     np.testing.assert_allclose(model.coef_, batch.coef_, rtol=0, atol=1e-8)
 
@@ -144,19 +160,20 @@ def float32_sounds():
 def test_float32_clips_that_condition_badly_give_the_map_of_float64(float32_sounds):
     X, y = float32_sounds
     X = np.c_[X, X @ np.ones((X.shape[1], 3), np.float32) + 50]
-    narrow, wide = (make_model(alpha_audio=0.1).fit(clips, y) for clips in (X, X.astype(np.float64)))
+    narrow, wide = (make_model(alpha_audio=0.1, standardize=False).fit(clips, y) for clips in (X, X.astype(np.float64)))
     np.testing.assert_allclose(narrow.coef_, wide.coef_, rtol=0, atol=1e-9 * np.abs(wide.coef_).max())
 
 
 @pytest.mark.parametrize("alpha_audio", [1e-3, 1.0])
 def test_streaming_of_float32_clips_equals_batch(float32_sounds, alpha_audio):
     X, y = float32_sounds
-    model = make_model(alpha_audio=alpha_audio)
+    settings = {"alpha_audio": alpha_audio, "standardize": False}
+    model = make_model(**settings)
     for rows in np.array_split(np.random.default_rng(0).permutation(len(X)), 4):
         model.partial_fit(X[rows], y[rows], classes=np.unique(y))
-    wide = make_model(alpha_audio=alpha_audio).fit(X.astype(np.float64), y)
+    wide = make_model(**settings).fit(X.astype(np.float64), y)
     np.testing.assert_allclose(model.coef_, wide.coef_, rtol=0, atol=1e-6 * np.abs(wide.coef_).max())
-    narrow = make_model(alpha_audio=alpha_audio).fit(X, y)
+    narrow = make_model(**settings).fit(X, y)
     np.testing.assert_allclose(model.coef_, narrow.coef_, rtol=0, atol=1e-3 * np.abs(wide.coef_).max())
 
 
@@ -165,8 +182,9 @@ def test_buffers_may_be_filled_again_between_calls(clips):
     X, y = np.hstack([X] * 8), y.to_numpy(dtype=np.uint8, copy=True)[:, :-1]
     names = [f"sound {number}" for number in range(y.shape[1])]
     y[:1] = y[10:11] = 1  # so that no column is left out
-    at_once = make_model(label_texts=names).fit(X[:20], y[:20])
-    buffers, streamed = (X[:10].copy(), y[:10].copy()), make_model(label_texts=names)
+    settings = {"label_texts": names, "standardize": False}
+    at_once = make_model(**settings).fit(X[:20], y[:20])
+    buffers, streamed = (X[:10].copy(), y[:10].copy()), make_model(**settings)
     for rows in (slice(0, 10), slice(10, 20)):
         buffers[0][:], buffers[1][:] = X[rows], y[rows]
         streamed.partial_fit(*buffers)
@@ -175,24 +193,26 @@ def test_buffers_may_be_filled_again_between_calls(clips):
 
 def test_fit_goes_on_with_partial_fit_and_forgets_with_fit(held_out):
     X, y, X_new, y_new = held_out
-    model = make_model().fit(X, y)
+    model = make_model(standardize=False).fit(X, y)
     first = model.coef_.copy()
     view = model.with_labels(["siren", "rain"])
     view.partial_fit(X_new, y_new)
     np.testing.assert_array_equal(model.coef_, first)
     model.partial_fit(X_new, y_new)
-    both = make_model().fit(np.r_[X, X_new], np.r_[y, y_new])
+    both = make_model(standardize=False).fit(np.r_[X, X_new], np.r_[y, y_new])
     np.testing.assert_allclose(model.coef_, both.coef_, rtol=0, atol=1e-8)
     np.testing.assert_array_equal(view.coef_, model.coef_)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).fit(X, y).coef_, first)
 
 
-def test_failed_calls_leave_the_fitted_model_as_it_was(held_out):
-    X, y, X_new, y_new = held_out
-    model = make_model().fit(X, y)
+@pytest.mark.parametrize(("standardize", "factor"), [(False, 1e200), (True, 1.7e308)])
+def test_failed_calls_leave_the_fitted_model_as_it_was(held_out, standardize, factor):
+    X, y, X_new, y_new = (values if values.dtype.kind == "U" else values / 1e9 for values in held_out)
+    model = make_model(alpha_text=1.0, standardize=standardize).fit(X, y)
 
     def learned():
-        return joblib.hash([model.coef_, model.classes_, model.seen_classes_, model.n_samples_seen_, model._sums])
+        names = ("coef_", "classes_", "seen_classes_", "n_samples_seen_", "_sums", "_scaling")
+        return joblib.hash([getattr(model, name) for name in names])
 
     before = learned()
     bad = X_new.copy()
@@ -203,7 +223,7 @@ def test_failed_calls_leave_the_fitted_model_as_it_was(held_out):
         (X_new[:, :5], y_new, "5 features"),
         (X_new, y_new[:-1], "inconsistent"),
         (X_new, pd.get_dummies(y_new), "one label a clip"),
-        (1e200 * X_new, y_new, "overflow float64"),
+        (factor * X_new, y_new, "overflow float64"),
     ]
     for bad_X, bad_y, message in calls:
         with pytest.raises(ValueError, match=message):
@@ -222,25 +242,27 @@ def test_thresholds_are_checked_before_the_work(clips):
 def test_segments_act_through_the_mean_of_the_present_ones(held_out):
     X, y, *_ = held_out
     segments = np.stack([X + 1, X - 1, np.zeros_like(X)], axis=1)
-    model = make_model().fit(segments, y)
-    np.testing.assert_allclose(model.coef_, make_model().fit((X + 1) / 2 + (X - 1) / 2, y).coef_, atol=1e-10)
+    model, means = (make_model(standardize=False).fit(clips, y) for clips in (segments, (X + 1) / 2 + (X - 1) / 2))
+    np.testing.assert_allclose(model.coef_, means.coef_, atol=1e-10)
     padded = np.concatenate([segments, np.full_like(segments, np.nan)], axis=1)
     np.testing.assert_allclose(model.decision_function(padded), model.decision_function(segments))
 
 
-def test_fitting_needs_the_memory_of_a_few_blocks(rng, tmp_path):
+@pytest.mark.parametrize("standardize", [False, True])
+def test_fitting_needs_the_memory_of_a_few_blocks(rng, tmp_path, standardize):
     import tracemalloc
 
-    X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (200_000, 32))
+    X = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (400_000, 32))
     X[:] = rng.random(X.shape, dtype=np.float32)
     y = rng.integers(0, 100, len(X))
-    model = make_model(label_texts={number: f"sound {number}" for number in range(100)})
+    texts = {number: f"sound {number}" for number in range(100)}
+    model = make_model(label_texts=texts, standardize=standardize)
     model.fit(X[:1000], y[:1000])  # imports
     tracemalloc.start()
     model.fit(np.load(tmp_path / "X.npy", mmap_mode="r"), y)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 0.6 * X.nbytes  # most of it for y
+    assert peak < 0.6 * X.nbytes  # a block of 16 MiB and y
 
 
 def test_models_survive_cloning_pickling_pipelines_and_searches(held_out, tmp_path):

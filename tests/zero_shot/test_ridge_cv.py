@@ -11,6 +11,7 @@ from sklearn.preprocessing import Normalizer
 from skzsl import ZeroShotRidge, ZeroShotRidgeCV
 from skzsl.datasets import make_soundscapes
 from skzsl.model_selection import ClassDisjointKFold, FewShotKFold, GreedyLabelFolds, get_scorer, zero_shot_scorer
+from skzsl.preprocessing import EmbeddingScaler
 from skzsl.solvers import _ridge
 from skzsl.text import HashingEncoder
 
@@ -47,9 +48,10 @@ def clips(noisy, rng):
 
 
 def assert_equals_search(model, X, y, cv, scoring, atol=1e-8, grid=GRID, groups=None, **parameters):
-    search = GridSearchCV(
-        ZeroShotRidge(CentredEncoder(32), **parameters), grid, cv=cv, scoring=scoring, error_score="raise"
-    ).fit(X, y, groups=groups)
+    """Hold the choice to a search over fits on the clips as they are, or scaled beforehand."""
+    clips = EmbeddingScaler("mean+max").fit_transform(X) if model.standardize else X
+    plain = ZeroShotRidge(CentredEncoder(32), standardize=False, **parameters)
+    search = GridSearchCV(plain, grid, cv=cv, scoring=scoring, error_score="raise").fit(clips, y, groups=groups)
     scores = [name for name in model.cv_results_ if name.endswith("_score") and not name.startswith("rank")]
     assert len(scores) == model.n_splits_ + 2 == search.n_splits_ + 2
     for name in scores:
@@ -62,31 +64,35 @@ def assert_equals_search(model, X, y, cv, scoring, atol=1e-8, grid=GRID, groups=
     assert np.ptp(model.cv_results_["mean_test_score"]) > 0
     best = search.best_estimator_
     np.testing.assert_allclose(model.coef_, best.coef_, rtol=0, atol=atol)
-    np.testing.assert_allclose(model.decision_function(X), best.decision_function(X), rtol=0, atol=atol)
+    np.testing.assert_allclose(model.decision_function(X), best.decision_function(clips), rtol=0, atol=atol)
 
 
+@pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_choice_equals_a_search_over_separate_fits(noisy, rng, wide, ndim):
+def test_choice_equals_a_search_over_separate_fits(noisy, rng, wide, ndim, standardize):
     """With features fewer and more than clips, vectors and segments."""
     X, y = noisy
     X = np.c_[X, rng.normal(size=(len(X), 200))] if wide else X
     X = X if ndim == 2 else np.stack([X + 1, X - 1, np.zeros_like(X)], axis=1)
     cv = ClassDisjointKFold(4, random_state=3)
-    model = ZeroShotRidgeCV(CentredEncoder(32), cv=cv, **ALPHAS).fit(X, y)
+    model = ZeroShotRidgeCV(CentredEncoder(32), cv=cv, standardize=standardize, **ALPHAS).fit(X, y)
     assert_equals_search(model, X, y, cv, zero_shot_scorer())
 
 
+@pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize("wide", [False, True])
-def test_choice_for_several_labels_equals_a_search_over_separate_fits(clips, rng, wide):
+def test_choice_for_several_labels_equals_a_search_over_separate_fits(clips, rng, wide, standardize):
     X, y = clips
     X = np.c_[X, rng.normal(size=(len(X), 200))] if wide else X
-    model = ZeroShotRidgeCV(CentredEncoder(32), cv=GreedyLabelFolds(3), **ALPHAS).fit(X, y)
+    settings = {"standardize": standardize, **ALPHAS}
+    model = ZeroShotRidgeCV(CentredEncoder(32), cv=GreedyLabelFolds(3), **settings).fit(X, y)
     assert_equals_search(model, X, y, GreedyLabelFolds(3), zero_shot_scorer("map"))
-    array = ZeroShotRidgeCV(CentredEncoder(32), label_texts=y.columns.tolist(), **ALPHAS).fit(X, y.to_numpy())
+    array = ZeroShotRidgeCV(CentredEncoder(32), label_texts=y.columns.tolist(), **settings).fit(X, y.to_numpy())
     np.testing.assert_allclose(array.cv_results_["mean_test_score"], model.cv_results_["mean_test_score"])
 
 
+@pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize(
     ("cv", "scoring"),
     [
@@ -101,10 +107,11 @@ def test_choice_for_several_labels_equals_a_search_over_separate_fits(clips, rng
     ],
     ids=["rows", "loss", "per label", "generalised", "few shots", "overlapping", "iterable", "clips twice"],
 )
-def test_any_splitter_and_scoring_equal_a_search(noisy, cv, scoring):
+def test_any_splitter_and_scoring_equal_a_search(noisy, cv, scoring, standardize):
     X, y = noisy
     cv = cv(y) if callable(cv) else cv
-    model = ZeroShotRidgeCV(CentredEncoder(32), cv=cv, scoring=scoring, seen_penalty=0.3, **ALPHAS).fit(X, y)
+    settings = {"cv": cv, "scoring": scoring, "seen_penalty": 0.3, "standardize": standardize}
+    model = ZeroShotRidgeCV(CentredEncoder(32), **settings, **ALPHAS).fit(X, y)
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
     assert_equals_search(model, X, y, cv, scorer, seen_penalty=0.3)
 
@@ -132,7 +139,7 @@ def test_choice_for_float32_clips_equals_a_search(sounds, rng, kind):
     X, cv = X.astype(np.float32), ClassDisjointKFold(3, random_state=0)
     grid = {"alpha_audio": [0.001, 1.0, 1000.0], "alpha_text": [0.01, 1.0]}
     alphas = {f"alphas_{side}": grid[f"alpha_{side}"] for side in ("audio", "text")}
-    model = ZeroShotRidgeCV(CentredEncoder(32), cv=cv, **alphas).fit(X, y)
+    model = ZeroShotRidgeCV(CentredEncoder(32), cv=cv, standardize=False, **alphas).fit(X, y)
     # Where alpha_audio is large, the fits of the search are in float32.
     assert_equals_search(model, X, y, cv, zero_shot_scorer(), atol=1e-5, grid=grid)
     assert np.isfinite(ZeroShotRidgeCV(CentredEncoder(32)).fit(X, y).best_score_)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from agreement import assert_agree
+from scaled import scaling
 from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skzsl import ZeroShotTemporalAttention, indicator_frame, with_labels
@@ -18,7 +19,11 @@ def make_model(**parameters):
     defaults = {
         "audio_sizes": (16,),
         "text_sizes": (32, 16),
+        "optimizer": "AdamW",
         "lr": 0.01,
+        "one_cycle": False,
+        "max_epochs": 10,
+        "batch_size": 64,
         "dropout": 0.0,
         "random_state": 0,
         "device": "cpu",
@@ -58,9 +63,14 @@ def split(rng):
     return X[~new], y[~new], X[new], y[new], place[new]
 
 
-def test_unseen_labels_are_ranked_and_located_when_words_compose(split):
+@pytest.mark.parametrize(
+    "model",
+    [make_model(lr=0.003), ZeroShotTemporalAttention(HashingEncoder(64), random_state=0, device="cpu")],
+    ids=["small", "default"],
+)
+def test_unseen_labels_are_ranked_and_located_when_words_compose(split, model):
     X, y, X_new, y_new, place = split
-    model = make_model(lr=0.003).fit(X, y)
+    model.fit(X, y)
     assert model.seen_classes_.tolist() == [label for label in y.columns if label not in UNSEEN]
     assert mean_average_precision(y[model.seen_classes_], model.decision_function(X, model.seen_classes_)) > 0.95
     scores = model.decision_function(X_new, labels=UNSEEN)
@@ -188,9 +198,16 @@ def test_segments_may_come_in_any_order(events):
 
 def test_standardising_levels_the_units_of_features(events):
     X, y = events
-    units = 10.0 ** np.arange(-12, 12)
-    model, other = make_model(max_epochs=2).fit(X, y), make_model(max_epochs=2).fit(X * units + 3 * units, y)
-    np.testing.assert_allclose(other.decision_function(X * units + 3 * units), model.decision_function(X), atol=1e-3)
+    model = make_model(max_epochs=2).fit(X, y)
+    for unit in (1e-12, 1e12):
+        moved = unit * (X + np.arange(-12, 12))
+        other = make_model(max_epochs=2).fit(moved, y)
+        np.testing.assert_allclose(other.decision_function(moved), model.decision_function(X), atol=1e-3)
+    units = 10.0 ** np.arange(-6, 6, 0.5)
+    shift, weight = scaling(X * units)
+    uneven, before = X * units, (X * units - shift) * weight
+    inside, plain = make_model(max_epochs=2).fit(uneven, y), make_model(max_epochs=2, standardize=False).fit(before, y)
+    np.testing.assert_allclose(inside.decision_function(uneven), plain.decision_function(before), atol=1e-3)
     raw = make_model(max_epochs=2, standardize=False).fit(X, y)
     assert not np.allclose(raw.decision_function(X), model.decision_function(X), atol=1e-2)
     assert np.allclose(raw.module_.shift.numpy(), 0)

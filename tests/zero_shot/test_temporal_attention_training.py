@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scaled import scaling
 
 from skzsl import ZeroShotTemporalAttention
 from skzsl.nets import MultilabelRankingLoss, TemporalAttentionModule
+from skzsl.nets.schedule import one_cycle
 from skzsl.text import HashingEncoder, WordAverage
 
 
@@ -14,6 +16,7 @@ def make_model(**parameters):
     defaults = {
         "audio_sizes": (8,),
         "text_sizes": (12, 8),
+        "optimizer": "SGD",
         "max_epochs": 2,
         "lr": 0.01,
         "dropout": 0.0,
@@ -38,11 +41,12 @@ def weights(model):
     return np.concatenate([parameter.detach().numpy().ravel() for parameter in model.module_.parameters()])
 
 
+@pytest.mark.parametrize("cycled", [False, True], ids=["constant", "one cycle"])
 @pytest.mark.parametrize("train_on", ["attention", "fused"])
 @pytest.mark.parametrize("clip_score", ["project_then_mean", "mean_then_project"])
-def test_training_equals_a_plain_torch_loop(clips, train_on, clip_score):
+def test_training_equals_a_plain_torch_loop(clips, train_on, clip_score, cycled):
     X, y = clips
-    settings = {"optimizer": "SGD", "shuffle": False, "batch_size": 16, "margin": 0.7, "alpha": 0.3, "lr": 0.1}
+    settings = {"shuffle": False, "batch_size": 16, "margin": 0.7, "alpha": 0.3, "lr": 0.1, "one_cycle": cycled}
     model = make_model(train_on=train_on, clip_score=clip_score, **settings)
     start = make_model(train_on=train_on, clip_score=clip_score, **{**settings, "lr": 1e-30, "max_epochs": 1})
     state = start.fit(X, y).module_.state_dict()
@@ -52,14 +56,16 @@ def test_training_equals_a_plain_torch_loop(clips, train_on, clip_score):
         6, 16, (8,), (12, 8), project_mean=clip_score == "mean_then_project", start=state,
         alpha=1.0 if train_on == "attention" else 0.3,
     )  # fmt: skip
-    np.testing.assert_allclose(module.shift, X.reshape(-1, 6).mean(axis=0), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(module.scale, X.reshape(-1, 6).std(axis=0), rtol=1e-4)
+    shift, weight = scaling(X)
+    np.testing.assert_allclose(module.shift, shift, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(module.weight, weight, rtol=1e-4)
     optimizer, loss = torch.optim.SGD(module.parameters(), lr=0.1), MultilabelRankingLoss(0.7)
-    losses = []
+    losses, step = [], 0
     for _ in range(2):
         total = 0.0
         for first in range(0, 40, 16):
-            rows = slice(first, first + 16)
+            rows, step = slice(first, first + 16), step + 1
+            optimizer.param_groups[0]["lr"] = 0.1 * one_cycle((step - 1) / 6) if cycled else 0.1
             optimizer.zero_grad()
             batch = loss(
                 module(segments[rows], mask[rows], torch.from_numpy(vectors).float()), torch.tensor(y.to_numpy()[rows])
@@ -79,6 +85,7 @@ def test_the_papers_settings_run(clips):
         WordAverage(HashingEncoder(16)),
         optimizer="SGD",
         lr=0.01,
+        one_cycle=False,
         max_epochs=100,
         batch_size=32,
         text_sizes=(512, 128),
