@@ -71,6 +71,7 @@ def recipe(texts, n_labels, seed, **settings):
     """The model of the benchmark in its Pipeline, with normalised scores."""
     defaults = {
         "standardize": False,
+        "one_cycle": False,
         "optimizer": partial(torch.optim.SGD, momentum=0.9),
         "lr": 0.03,
         "max_epochs": 10,

@@ -25,8 +25,8 @@ RECIPE = {"attention_activation": "sigmoid", "lr": 0.001, "batch_size": 512}
 PLAIN = {"hidden_size": 800, "dropout": 0.4, "max_epochs": 15, "weight_decay": 0.0}
 DECAY = {"weight_decay": 1.0, "max_epochs": 20}
 RECIPES = {
-    "1-A": {"hidden_size": 800, "dropout": 0.6, "max_epochs": 15},
-    "2-A": {"hidden_size": 1200, "dropout": 0.6, "max_epochs": 20},
+    "1-A": {"hidden_size": 800, "dropout": 0.6, "max_epochs": 15, "weight_decay": 0.0},
+    "2-A": {"hidden_size": 1200, "dropout": 0.6, "max_epochs": 20, "weight_decay": 0.0},
     "2-A-1-A": {**PLAIN, **DECAY},
     "1-A-1-A-1-A": {**PLAIN, **DECAY, "max_epochs": 30},
 }

@@ -35,6 +35,7 @@ PAPER = {
     "text_sizes": (512, 128),
     "dropout": 0.0,
     "standardize": False,
+    "one_cycle": False,
 }
 
 

@@ -42,7 +42,13 @@ HEADER = ["", "mAP", "AUC", "micro F1", "macro F1", "mAP, seen", "macro F1, seen
 COUNTS = {"labels": "labels", "training clips": "training clips", "relatives": "pairs of relatives"}
 TIMES = ["fit, s", "predict, s", "search, s"]
 N_FOLDS = 5
-SUPERVISED = {"attention_activation": "sigmoid", "dropout": 0.6, "batch_size": 512}
+SUPERVISED = {
+    "attention_activation": "sigmoid",
+    "dropout": 0.6,
+    "batch_size": 512,
+    "hidden_size": 600,
+    "weight_decay": 0.0,
+}
 
 
 @cache
@@ -132,7 +138,7 @@ def encoders(texts, n_labels):
 def ridge(texts, n_labels, memory):
     """Candidates of ZeroShotRidge."""
     return [
-        clips(ZeroShotRidge(encoder, alpha_audio=alpha_audio, alpha_text=alpha_text), memory)
+        clips(ZeroShotRidge(encoder, alpha_audio=alpha_audio, alpha_text=alpha_text, standardize=False), memory)
         for encoder in encoders(texts, n_labels)
         for alpha_audio in (1.0, 10.0, 100.0)
         for alpha_text in (0.1, 1.0, 10.0)

@@ -59,27 +59,28 @@ def rows(esc50, pooled, roots, scores, source_labels, memory):
         return Pipeline(steps), [grid], scores
 
     regularisers = [{"alpha_audio": [10.0, 100.0, 1000.0], "alpha_text": [0.1, 1.0, 10.0]}]
-    minibatch = {"weight_decay": 0.01, "batch_size": 64, "random_state": 0, "device": "cpu"}
+    minibatch = {"weight_decay": 0.01, "batch_size": 64, "standardize": False, "random_state": 0, "device": "cpu"}
     net = {"standardize": False, "random_state": 0, "device": "cpu"}
     return {
-        "ZeroShotRidge": row(ZeroShotRidge(), regularisers),
-        "ZeroShotRidge, names only": row(ZeroShotRidge(), regularisers, kind="names"),
+        "ZeroShotRidge": row(ZeroShotRidge(standardize=False), regularisers),
+        "ZeroShotRidge, names only": row(ZeroShotRidge(standardize=False), regularisers, kind="names"),
         "ZeroShotBilinear": row(
-            ZeroShotBilinear(random_state=0), [{"lr": [0.0003, 0.001, 0.003], "max_epochs": [1, 2, 5]}]
+            ZeroShotBilinear(standardize=False, random_state=0),
+            [{"lr": [0.0003, 0.001, 0.003], "max_epochs": [1, 2, 5]}],
         ),
         "ZeroShotBilinear, solver='minibatch'": row(
             ZeroShotBilinear(solver="minibatch", optimizer="SGD", **minibatch),
             [{"lr": [1.0, 3.0], "max_epochs": [2, 5]}],
         ),
         "ZeroShotContrastive": row(
-            ZeroShotContrastive(logit_scale=2.0, **net),
+            ZeroShotContrastive(logit_scale=2.0, batch_size=64, **net),
             [
                 {"head": ["mlp"], "lr": [0.003], "max_epochs": [3, 6]},
                 UNSEEN_LINEAR,
             ],
         ),
         "ZeroShotTemporalAttention, 9 segments": row(
-            ZeroShotTemporalAttention(**net),
+            ZeroShotTemporalAttention(optimizer="AdamW", one_cycle=False, batch_size=64, **net),
             [{"lr": [0.001, 0.003], "max_epochs": [3, 10]}],
             X=roots,
             prepared=segments,

@@ -38,7 +38,12 @@ EPOCHS = {"linear": 40, "mlp": 40, "cscm": 20}
 def contrastive(head, text_encoder):
     """Align roots of embeddings, not standardised, with label texts; "cscm" sees segments, the others mean and max."""
     model = ZeroShotContrastive(
-        text_encoder, head=head, standardize=False, max_epochs=EPOCHS[head], hidden_size=512 if head == "cscm" else 1024
+        text_encoder,
+        head=head,
+        standardize=False,
+        max_epochs=EPOCHS[head],
+        hidden_size=512 if head == "cscm" else 1024,
+        batch_size=64,
     )
     return Pipeline([*([] if head == "cscm" else [MEAN_MAX]), ROOTS, ("model", model)])
 
@@ -105,7 +110,7 @@ def unseen(encoders, X, y, groups, test):
 
 def unseen_model(text_encoder=None):
     """Few epochs at a low, fixed scale: sharp softmaxes fit the seen labels only."""
-    settings = {"logit_scale": 2.0, "lr": 0.003, "max_epochs": 3}
+    settings = {"logit_scale": 2.0, "lr": 0.003, "max_epochs": 3, "batch_size": 64}
     return ZeroShotContrastive(text_encoder, head="mlp", standardize=False, **settings)
 
 

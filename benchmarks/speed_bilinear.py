@@ -176,7 +176,8 @@ ONLINE = {
 PROBLEMS = [{**REFERENCE, name: value} for name, values in GROWTH.items() for value in values] + CORNERS
 MINIBATCH = [(REFERENCE, 32, 100, 1), (REFERENCE, 32, 100, 2), (REFERENCE, 256, 200, 1)]
 MINIBATCH += [({**REFERENCE, "d": 1024, "k": 384}, 32, 30, 1), (REFERENCE, 32, 5, 1)]
-SOLVER = ZeroShotBilinear(solver="minibatch", device="cpu", random_state=0)
+SETTINGS = {"optimizer": "AdamW", "lr": 0.01, "standardize": False, "device": "cpu", "random_state": 0}
+SOLVER = ZeroShotBilinear(solver="minibatch", **SETTINGS)
 
 
 def minibatch_key(sizes, batch_size, epochs, threads):

@@ -89,7 +89,7 @@ def module_loop(model, X, codes, vectors, batch_size):
     """The same with the package's module and loss."""
     values = X.flatten(0, 1)
     shift, scale = values.mean(dim=0), values.std(dim=0)
-    module = type(model.module_)(SIZES["d"], SIZES["k"], model.head, 512, 0.5, shift=shift, scale=scale)
+    module = type(model.module_)(SIZES["d"], SIZES["k"], model.head, 512, 0.5, shift=shift, weight=1 / scale)
     criterion, indicator = nets.SymmetricCrossEntropy(), F.one_hot(codes)
 
     def loss(rows):

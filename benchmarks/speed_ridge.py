@@ -40,7 +40,7 @@ def measure(path, kind):
 
     X = np.load(path, mmap_mode="r")
     y, table, label_texts = make_labels(kind)
-    model = ZeroShotRidge(table, label_texts=label_texts)
+    model = ZeroShotRidge(table, standardize=False, label_texts=label_texts)
     model.fit(X[:1000], y[:1000])
     block, other = np.array(X[:BLOCK]), np.array(X[BLOCK : 2 * BLOCK])
 
