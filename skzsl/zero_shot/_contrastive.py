@@ -235,11 +235,12 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
         if course.partial:
             _refuse_one_label(targets)
         grid = None if self.token_grid is None else tuple(map(int, self.token_grid))
-        inputs, vectors = self._inputs(segments, grid, first=not course.going_on), self._label_vectors(targets.seen)
-        n_features = inputs[0].shape[-1]
+        first, reads_segments = not course.going_on, self.head == "cscm"
+        inputs = _tokens(segments, grid) if reads_segments else self._clip_inputs(segments, first=first)
+        n_features, vectors = inputs[0].shape[-1], self._label_vectors(targets.seen)
         if self.init == "identity":
             check_one_space(n_features, vectors.shape[1])
-        scaling = self._module_scaling(segments, course) if self.head == "cscm" else {}
+        scaling = self._module_scaling(segments, course) if reads_segments else {}
         self._train_net(
             ContrastiveModule,
             SymmetricCrossEntropy,
@@ -264,14 +265,14 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
 
     def _score_labels(self, segments, vectors):
         from ..nets import apply_in_batches
+        from ..nets.cscm import CSCM
 
-        inputs = self._inputs(segments, self.module_.head.grid)
+        head = self.module_.head  # not what ``head`` may have been set to since
+        inputs = _tokens(segments, head.grid) if isinstance(head, CSCM) else self._clip_inputs(segments)
         return apply_in_batches(self.module_.forward, inputs, vectors, shape=(len(vectors),))
 
-    def _inputs(self, segments, grid, *, first=False):
-        """What the head reads, and its mask: segments, or one vector of each clip."""
-        if self.head == "cscm":
-            return _tokens(segments, grid)
+    def _clip_inputs(self, segments, *, first=False):
+        """Clips as one segment each, and their mask."""
         clips = self._clips(segments, first=first).all()
         return clips[:, None], np.ones((len(clips), 1), dtype=bool)
 

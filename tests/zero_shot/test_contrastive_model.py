@@ -149,3 +149,10 @@ def test_gpu_recovers_unseen_labels_as_well_as_the_cpu(sounds, head):
         scores[device] = model.score(X[unseen], y[unseen], labels=UNSEEN)
         assert model.partial_fit(X, y).n_iter_ == 21
     assert scores["cuda"] == pytest.approx(scores["cpu"], abs=0.15)
+
+
+@pytest.mark.parametrize(("head", "other"), [("cscm", "mlp"), ("mlp", "cscm"), ("linear", "cscm")])
+def test_a_trained_net_reads_what_it_was_trained_on(sounds, head, other):
+    model = make_model(head=head, max_epochs=1).fit(*sounds)
+    expected = model.decision_function(sounds[0], labels=UNSEEN)
+    np.testing.assert_array_equal(model.set_params(head=other).decision_function(sounds[0], labels=UNSEEN), expected)
