@@ -1,8 +1,7 @@
 """Every model as it comes: no parameter but random_state, raw segments, names of labels only.
 
 ESC-50's labels are dealt into five folds by seeds that no choice was made with, or by category (setting 3 of Xie &
-Virtanen); AudioSet in the rotations of ``audioset_zero_shot.py``. It resumes
-where it stopped.
+Virtanen); AudioSet's in the rotations of ``audioset_zero_shot.py``. It resumes where it stopped.
 """
 
 import json

@@ -138,11 +138,8 @@ VARIANTS = [("names", "online"), ("joined or whitened", "online"), ("joined or w
 def calls(arguments):
     """Each setting, partition and variant."""
     (esc50, X), y, categories = arguments.loaded, arguments.loaded[0].y, arguments.loaded[0].categories
-    encoders, memory, online = (
-        texts(esc50.synonyms),
-        arguments.scratch,
-        ZeroShotBilinear(standardize=False, random_state=0),
-    )
+    encoders, memory = texts(esc50.synonyms), arguments.scratch
+    online = ZeroShotBilinear(standardize=False, random_state=0)
     minibatch = {"solver": "minibatch", "optimizer": "SGD", "weight_decay": 0.01, "batch_size": 64, "device": "cpu"}
     models = {"online": online, "minibatch": clone(online).set_params(**minibatch)}
     found, partitions = {}, {"random": esc50.random_folds, "setting 3": categories}

@@ -234,9 +234,9 @@ class GlobalLocalAttentionClassifier(TaggingNet):
 
     @property
     def _given_net(self):
-        by_name = isinstance(self.global_net, str) and self.global_net == "multi-level"
-        default = MultiLevelAttentionClassifier(device=self.device, random_state=self.random_state)
-        return default if by_name else self.global_net
+        if isinstance(self.global_net, str) and self.global_net == "multi-level":
+            return MultiLevelAttentionClassifier(device=self.device, random_state=self.random_state)
+        return self.global_net
 
     def _check_settings(self):
         super()._check_settings()

