@@ -83,7 +83,7 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
     vectors = values if values.ndim == 2 else values[:, 0]
     validate_data(estimator, X if named else vectors, reset=reset, skip_check_array=True)
     if values.ndim == 3:
-        return Segments(values, _present_lengths(values))
+        return Segments(values, present_segments(values))
     _refuse_non_finite_vectors(values)
     return Segments(values)
 
@@ -201,7 +201,8 @@ def _is_regular(clip) -> bool:
     return True
 
 
-def _present_lengths(X: np.ndarray) -> np.ndarray:
+def present_segments(X: np.ndarray) -> np.ndarray:
+    """Count the segments of each clip (n, T, d) up to its last present one; NaN or infinity among them is refused."""
     lengths = np.empty(len(X), dtype=np.intp)
     for rows in row_chunks(X):
         block = X[rows]

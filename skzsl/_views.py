@@ -25,6 +25,7 @@ def with_labels(estimator, labels):
     -------
     view : estimator or Pipeline
         Shares the weights; its ``classes_`` are the candidates: sorted, or for multi-label models in the order given.
+        It has ``segment_scores`` and ``segment_proba`` as the estimators have, of Pipelines too.
 
     Raises
     ------
@@ -48,8 +49,21 @@ def with_labels(estimator, labels):
     for layer in reversed(outer):
         if isinstance(layer, Pipeline):
             step, view = view, copy.copy(layer)
+            view.__class__ = PipelineView
             view.steps = [*layer.steps[:-1], (layer.steps[-1][0], step)]
     return view
+
+
+class PipelineView(Pipeline):
+    """Fitted Pipeline with candidates of its own, and with scores of segments."""
+
+    def segment_scores(self, X):
+        """Scores (n, T, n_labels) of segments, as those of the model inside."""
+        return final_estimator(self)._at_segments(X, None, through=self)[0]
+
+    def segment_proba(self, X):
+        """Probabilities (n, T, n_labels) of segments, as those of the model inside."""
+        return final_estimator(self)._segment_proba(X, None, through=self)
 
 
 def inside(estimator):

@@ -17,6 +17,7 @@ from ._compat import HasMethods, Interval
 from ._indicators import check_indicators, is_indicator, named_indicators
 from ._known_labels import KnownLabels
 from ._labels import check_candidates, label_array
+from ._segment_scores import SegmentScores
 from .exceptions import CandidateWarning, warn
 
 # Constraints of parameters that several estimators have.
@@ -33,7 +34,7 @@ def refuse_overflow(scores):
         raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
 
 
-class EmbeddingClassifier(KnownLabels, ClassifierMixin, BaseEstimator):
+class EmbeddingClassifier(SegmentScores, KnownLabels, ClassifierMixin, BaseEstimator):
     """Base of the classifiers of embeddings.
 
     A subclass stores ``temperature`` and, if it takes several labels a clip, ``threshold`` in its constructor, calls

@@ -11,6 +11,7 @@ from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
 from .._fitting import all_or_nothing
 from .._indicators import is_indicator, named_indicators
 from .._meta import MetaClassifier
+from .._segment_scores import clips_and_evidence
 from .._segments import clip_array
 from .._views import final_estimator, is_frozen, knows_its_labels_only, unwrap, with_labels
 from ..base import EmbeddingClassifier
@@ -174,6 +175,13 @@ class ThresholdTuner(MetaClassifier):
         check_is_fitted(self)
         model, X = unwrap(self.estimator_, X)
         return model._scores(X, labels)
+
+    def _clips_and_evidence(self, X, labels):
+        check_is_fitted(self)
+        return clips_and_evidence(self.estimator_, X, labels)
+
+    def _combine(self, clips, evidence):
+        return final_estimator(self.estimator_)._combine(clips, evidence)
 
     def _mark(self, scores, candidates):
         if self.strategy == "top_k":

@@ -73,6 +73,15 @@ class TemporalAttentionModule(StandardizedModule):
         average = self.audio(_mean(segments, mask)) if project_mean else _mean(projected, mask)
         return alpha * attended + (1 - alpha) * (average @ labels.T)
 
+    def with_segments(self, segments: Tensor, mask: Tensor, vectors: Tensor, alpha: float, project_mean: bool):
+        """Scores of the clips, then dot products of their segments, (n, 1 + T, C)."""
+        segments, labels = self.standardize(segments, mask), self.text(vectors)
+        projected = self._project(segments, mask)
+        products = _compatibilities(projected, mask, labels)
+        average = self.audio(_mean(segments, mask)) if project_mean else _mean(projected, mask)
+        scores = alpha * _Attend.apply(products) + (1 - alpha) * (average @ labels.T)
+        return torch.cat([scores[:, None], products], dim=1)
+
     def attention(self, segments: Tensor, mask: Tensor, vectors: Tensor) -> Tensor:
         """Weights (n, C, T) that each label gives to the segments."""
         projected = self._project(self.standardize(segments, mask), mask)

@@ -164,6 +164,16 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             scores /= scores.sum(axis=1, keepdims=True)
         return scores, candidates
 
+    def _combine(self, clips, evidence):
+        """Shares of the highest probability, times that of the clip."""
+        highest = np.nanmax(evidence, axis=1, keepdims=True)
+        evidence /= np.maximum(highest, np.finfo(evidence.dtype).tiny)
+        evidence *= clips
+        return evidence
+
+    def _share(self, scores, clips):
+        return scores / clips
+
     def _columns(self, labels):
         """Positions among the labels of fit of the candidates, and the candidates."""
         candidates = self._candidates(labels)

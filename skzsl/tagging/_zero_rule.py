@@ -92,6 +92,9 @@ class ZeroRuleClassifier(EmbeddingClassifier):
         total = scores.sum(axis=1, keepdims=True)
         return np.where(total > 0, scores / np.where(total > 0, total, 1.0), 1 / len(candidates))
 
+    def _share(self, scores, clips):
+        return scores - clips + 1.0  # all of it in every segment
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True

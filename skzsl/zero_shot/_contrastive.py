@@ -271,6 +271,10 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
         inputs = _tokens(segments, head.grid) if isinstance(head, CSCM) else self._clip_inputs(segments)
         return apply_in_batches(self.module_.forward, inputs, vectors, shape=(len(vectors),))
 
+    def _as_clips(self, X):
+        grid = getattr(self.module_.head, "grid", None)
+        return X if grid is None else np.repeat(X, grid[0] * grid[1], axis=1)
+
     def _clip_inputs(self, segments, *, first=False):
         """Clips as one segment each, and their mask."""
         clips = self._clips(segments, first=first).all()

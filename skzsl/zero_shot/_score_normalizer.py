@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
 from .._fitting import all_or_nothing
 from .._meta import MetaClassifier
+from .._segment_scores import clips_and_evidence
 from .._views import final_estimator, innermost, unwrap
 from ..base import SEEN_PENALTY, THRESHOLD
 from ._base import ZeroShotClassifier, penalize_seen
@@ -125,6 +126,21 @@ class ScoreNormalizer(MetaClassifier):
         return self
 
     def _scores(self, X, labels):
+        scores, _, candidates = self._normalized(X, labels)
+        return scores, candidates
+
+    def _clips_and_evidence(self, X, labels):
+        scores, scale, candidates = self._normalized(X, labels)
+
+        def of(kind):
+            return clips_and_evidence(self.estimator_, X, kind)[1]
+
+        evidence = _of_all(of, candidates.tolist())
+        evidence /= scale[:, None]
+        return scores, evidence, candidates
+
+    def _normalized(self, X, labels):
+        """Scores, what they were divided by, and the candidates."""
         check_is_fitted(self)
         if self.norm not in ("z", "t", "zt"):
             raise ValueError(f"norm={self.norm!r}; pass 'z', 't' or 'zt'.")
@@ -132,26 +148,24 @@ class ScoreNormalizer(MetaClassifier):
         cohort = list(dict.fromkeys([*candidates.tolist(), *self.seen_classes_.tolist()]))
         wanted = candidates.tolist() if self.norm == "z" else cohort
         scores = self._raw(X, wanted)
+        total = np.ones((1, len(candidates)), dtype=scores.dtype)
         if "z" in self.norm:
             mean, scale = self._moments_of(wanted).astype(scores.dtype)
             scores = (scores - mean) / scale
+            total = total * scale[: len(candidates)]
         if "t" in self.norm:
             mean = scores.mean(axis=1, keepdims=True)
-            scores = (scores - mean) / _scale(scores.std(axis=1, keepdims=True), mean, scores.dtype)
+            scale = _scale(scores.std(axis=1, keepdims=True), mean, scores.dtype)
+            scores = (scores - mean) / scale
+            total = total * scale
         scores = scores[:, : len(candidates)]
         penalize_seen(self, scores, candidates)
-        return scores, candidates
+        return scores, total, candidates
 
     def _raw(self, X, labels):
         model, X = unwrap(self.estimator_, X)
         _check_inside(model)
-        # A list of candidates is of one type; labels of fit may be numbers beside new ones that are text.
-        texts, others = ([label for label in labels if isinstance(label, str) is text] for text in (True, False))
-        if not texts or not others:
-            return model.decision_function(X, labels=labels)
-        scores = np.hstack([model.decision_function(X, labels=kind) for kind in (texts, others)])
-        column = {label: number for number, label in enumerate([*texts, *others])}
-        return scores[:, [column[label] for label in labels]]
+        return _of_all(lambda kind: model.decision_function(X, labels=kind), labels)
 
     def _moments_of(self, labels):
         """Mean and standard deviation of each label's scores over the cohort, each computed once."""
@@ -170,6 +184,16 @@ class ScoreNormalizer(MetaClassifier):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = get_tags(self.estimator).classifier_tags.multi_label
         return tags
+
+
+def _of_all(score, labels):
+    """Columns of scores of labels, whose lists are of one type: those of fit may be numbers beside new ones as text."""
+    texts, others = ([label for label in labels if isinstance(label, str) is text] for text in (True, False))
+    if not texts or not others:
+        return score(labels)
+    scores = np.concatenate([score(kind) for kind in (texts, others)], axis=-1)
+    column = {label: number for number, label in enumerate([*texts, *others])}
+    return scores[..., [column[label] for label in labels]]
 
 
 def _check_inside(model):

@@ -11,7 +11,7 @@ from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from .._training import EpochTraining
 from ..base import refuse_overflow
-from ._base import MultilabelZeroShotClassifier
+from ._base import MultilabelZeroShotClassifier, penalize_seen
 
 
 class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
@@ -281,12 +281,30 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         )
 
     def _score_labels(self, segments, vectors):
+        return self._apply(self.module_.forward, segments, vectors, shape=(len(vectors),), **self._settings())
+
+    def _clips_and_evidence(self, X, labels):
+        """As of segments as clips, whose scores are their dot products, but in one pass."""
+        check_is_fitted(self)
+        candidates = self._candidates(labels)
+        segments = check_segments(self, X)
+        vectors = self._label_vectors(candidates)
+        mask = segments.mask()
+        shape = (1 + mask.shape[1], len(vectors))
+        scores = self._apply(self.module_.with_segments, segments, vectors, shape=shape, **self._settings())
+        refuse_overflow(scores)
+        clips, evidence = scores[:, 0], scores[:, 1:]
+        penalize_seen(self, clips, candidates)
+        evidence[~mask] = np.nan
+        return clips, evidence, candidates
+
+    def _settings(self):
+        """What acts after training."""
         if not isinstance(self.alpha, Real) or not 0 <= float(self.alpha) <= 1:
             raise ValueError(f"alpha={self.alpha!r}; pass a share of attention from 0 to 1.")
         if self.clip_score not in ("project_then_mean", "mean_then_project"):
             raise ValueError(f"clip_score={self.clip_score!r}; pass 'project_then_mean' or 'mean_then_project'.")
-        settings = {"alpha": self.alpha, "project_mean": self._project_mean}
-        return self._apply(self.module_.forward, segments, vectors, shape=(len(vectors),), **settings)
+        return {"alpha": self.alpha, "project_mean": self._project_mean}
 
     @property
     def _project_mean(self):

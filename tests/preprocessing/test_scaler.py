@@ -67,7 +67,7 @@ def slowly(X, pooling):
 
 def scaled_rows(X, pooling):
     out = EmbeddingScaler(pooling).fit_transform(X)
-    return out[Segments(X, _segments._present_lengths(X)).mask()] if out.ndim == 3 else out
+    return out[Segments(X, _segments.present_segments(X)).mask()] if out.ndim == 3 else out
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
@@ -85,7 +85,7 @@ def test_absent_segments_count_for_nothing(filling, pooling, rng):
     assert_agree(scaled_rows(X, pooling), expected, 1e-10)
     if pooling is None:
         out = EmbeddingScaler().fit_transform(X)
-        assert not out[~Segments(X, _segments._present_lengths(X)).mask()].any()
+        assert not out[~Segments(X, _segments.present_segments(X)).mask()].any()
     more = np.concatenate([X, np.full((12, 3, 5), filling)], axis=1)
     assert_agree(scaled_rows(more, pooling), expected, 1e-10)
 
@@ -169,7 +169,7 @@ def test_segments_have_a_mean_square_of_one(shape, rng):
     assert np.mean(EmbeddingScaler().fit_transform(X) ** 2) == pytest.approx(1)
     if len(shape) == 3:
         X = ragged(X, 0.0)
-        lengths = _segments._present_lengths(X)
+        lengths = _segments.present_segments(X)
         assert np.sum(EmbeddingScaler().fit_transform(X) ** 2) == pytest.approx(lengths.sum() * X.shape[2])
 
 
@@ -200,7 +200,7 @@ def test_moments_of_blocks_are_those_of_all_rows(rng):
 
 def test_clip_vectors_are_made_as_they_are_read(rng):
     X = rng.integers(0, 255, size=(7, 4, 3)).astype(np.uint8)
-    segments = Segments(X, _segments._present_lengths(X))
+    segments = Segments(X, _segments.present_segments(X))
     scaling = Scaling.of(segments, pooled=True)
     vectors = ClipVectors(segments, scaling)
     assert (len(vectors), vectors.shape, vectors.dtype) == (7, (7, 6), np.float32)
