@@ -5,6 +5,7 @@ import importlib
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
+    "EventDetector": "skzsl.detection",
     "GlobalLocalAttentionClassifier": "skzsl.tagging",
     "MultiLevelAttentionClassifier": "skzsl.tagging",
     "ScoreNormalizer": "skzsl.zero_shot",

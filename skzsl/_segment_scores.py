@@ -78,23 +78,34 @@ class SegmentScores:
         scores /= self.temperature
         return np.exp(scores, out=scores)
 
-    def _at_segments(self, X, labels, *, through=None, change=None):
+    def _at_segments(self, X, labels, *, through=None, change=None, locality=1.0):
         """Scores (n, T, C) of segments, those of clips (n, C), and the candidates.
 
         ``through`` is the Pipeline or search that holds this model, if X is for that; ``change`` is what to make of the
-        evidence (n, T, C) first.
+        evidence (n, T, C) first, and ``locality`` how much of its differences counts.
         """
         check_is_fitted(self)
         clips, evidence, candidates = clips_and_evidence(self if through is None else through, X, labels)
         if change is not None:
             evidence = change(evidence)
-        return self._combine(clips[:, None], evidence), clips, candidates
+        return self._combine(clips[:, None], evidence, locality), clips, candidates
 
-    def _combine(self, clips, evidence):
+    def _combine(self, clips, evidence, locality):
         """Scores (n, T, C) from those of the clips (n, 1, C) and the evidence in their segments, in place."""
         evidence -= np.nanmax(evidence, axis=1, keepdims=True)
+        evidence *= locality
         evidence += clips
         return evidence
+
+    def _limits(self, clips, candidates):
+        """What the score of a segment exceeds where a label sounds, given the scores (n, C) of the clips.
+
+        Without thresholds it is the best score of the labels that are not predicted, -inf if there are none.
+        """
+        if self._multilabel and hasattr(self, "threshold"):
+            return self._thresholds(candidates)
+        marked = self._mark(clips, candidates) if self._multilabel else clips == clips.max(axis=1, keepdims=True)
+        return np.where(marked, -np.inf, clips).max(axis=1)[:, None, None]
 
     def _clips_and_evidence(self, X, labels):
         """Scores (n, C) of clips, the evidence (n, T, C) in their segments, nan where absent, and the candidates."""

@@ -22,7 +22,7 @@ FLOORS = [
     {"model_selection"},
     {"solvers", "nets"},
     {"_training"},
-    {"zero_shot", "tagging"},
+    {"zero_shot", "tagging", "detection"},
     {"inspection"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

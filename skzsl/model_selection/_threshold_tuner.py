@@ -180,8 +180,13 @@ class ThresholdTuner(MetaClassifier):
         check_is_fitted(self)
         return clips_and_evidence(self.estimator_, X, labels)
 
-    def _combine(self, clips, evidence):
-        return final_estimator(self.estimator_)._combine(clips, evidence)
+    def _combine(self, clips, evidence, locality):
+        return final_estimator(self.estimator_)._combine(clips, evidence, locality)
+
+    def _limits(self, clips, candidates):
+        if self.strategy == "top_k":
+            return super()._limits(clips, candidates)
+        return final_estimator(self.estimator_)._limits(clips, candidates)
 
     def _mark(self, scores, candidates):
         if self.strategy == "top_k":

@@ -164,10 +164,11 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             scores /= scores.sum(axis=1, keepdims=True)
         return scores, candidates
 
-    def _combine(self, clips, evidence):
+    def _combine(self, clips, evidence, locality):
         """Shares of the highest probability, times that of the clip."""
         highest = np.nanmax(evidence, axis=1, keepdims=True)
         evidence /= np.maximum(highest, np.finfo(evidence.dtype).tiny)
+        evidence **= locality
         evidence *= clips
         return evidence
 

@@ -1,0 +1,324 @@
+"""When each label sounds: events of a model that has learned from clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from .._compat import HasMethods, Interval, StrOptions, fit_context, safe_indexing
+from .._fitting import all_or_nothing
+from .._meta import MetaClassifier
+from .._segments import clip_array, present_segments, row_chunks
+from .._thresholds import label_thresholds
+from .._views import final_estimator, unwrap
+from ..metrics import event_f1
+from ..preprocessing import event_table
+from ..preprocessing._event_lists import event_labels, is_event_lists, weak_labels
+from ._runs import find_runs
+from ._smoothing import smoothed
+from ._windows import joined
+
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_SECONDS = Interval(Real, 0, None, closed="left")
+
+
+class EventDetector(MetaClassifier):
+    """Find events, the spans in which a label sounds, with a model that was told only what is in each clip.
+
+    The score of a clip says whether a label is there, those of its segments say when (``segment_scores``). An event is a
+    run of segments above a threshold. All parameters but the estimator act after training: with ``memory`` set in the
+    estimator, a search over them trains once a fold.
+
+    Parameters
+    ----------
+    estimator : estimator, Pipeline or search
+        Any model of this package, for labels seen or unseen.
+    hop : float, default=1.0
+        Seconds from the start of one segment to that of the next, as the front end makes them.
+    window : float or None, default=None
+        Seconds that a segment hears; None is ``hop``. Where windows overlap, the border between two segments is half
+        way between their centres.
+    threshold : float, array of shape (n_labels,), dict or None, default=None
+        What an event rises above, in units of ``segment_scores``. None is the threshold of the estimator, which
+        :class:`skzsl.model_selection.ThresholdTuner` tunes, or where it has none, what the best label that is not
+        predicted for the clip scores.
+    release : float, default=0.0
+        How far below the threshold an event goes on once it has begun (hysteresis).
+    smoothing : float, default=0.0
+        Seconds over which the evidence of the segments is smoothed before it meets the score of the clip; the nearest
+        odd number of segments.
+    smoother : {"median", "mean"}, default="mean"
+        How.
+    locality : float, default=1.0
+        How much of the differences between segments counts: with 0 a label sounds throughout its clip.
+    min_duration : float, default=0.0
+        Events shorter than these seconds are dropped.
+    max_gap : float, default=0.0
+        Events of one label are joined that are no more seconds apart.
+    context : int or None, default=None
+        Segments that the model hears at a time; longer recordings are cut into windows of that many. None is the number
+        of segments of the clips of fit.
+    overlap : float, default=0.5
+        Share of each such window that the next one repeats; scores of segments in both are averaged.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        Fitted on the labels of the clips.
+    n_segments_ : int
+        Segments of the clips of fit.
+    classes_, seen_classes_, n_features_in_
+        Those of ``estimator_``.
+
+    References
+    ----------
+    Mesaros, Heittola, Virtanen and Plumbley (2021). Sound event detection: a tutorial. IEEE Signal Processing Magazine
+    38(5).
+
+    Examples
+    --------
+    >>> from skzsl import EventDetector, ZeroShotTemporalAttention
+    >>> from skzsl.datasets import make_soundscapes
+    >>> from skzsl.text import HashingEncoder
+    >>> labels = ["slow low humming", "fast high beeping", "slow high ringing", "fast low clicking"]
+    >>> sounds = make_soundscapes(5, labels=labels, n_segments=10, max_events=2, random_state=0)
+    >>> model = EventDetector(ZeroShotTemporalAttention(HashingEncoder(), random_state=0), hop=1.0)
+    >>> events = model.fit(sounds.X, sounds.y).events(sounds.X, labels=["slow low beeping", "fast low clicking"])
+    >>> events.columns.tolist()
+    ['clip', 'label', 'onset', 'offset', 'score']
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "hop": [_POSITIVE],
+        "window": [_POSITIVE, None],
+        "threshold": [Real, Mapping, "array-like", None],
+        "release": [_SECONDS],
+        "smoothing": [_SECONDS],
+        "smoother": [StrOptions({"median", "mean"})],
+        "locality": [_SECONDS],
+        "min_duration": [_SECONDS],
+        "max_gap": [_SECONDS],
+        "context": [Interval(Integral, 1, None, closed="left"), None],
+        "overlap": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        hop=1.0,
+        window=None,
+        threshold=None,
+        release=0.0,
+        smoothing=0.0,
+        smoother="mean",
+        locality=1.0,
+        min_duration=0.0,
+        max_gap=0.0,
+        context=None,
+        overlap=0.5,
+    ):
+        self.estimator = estimator
+        self.hop = hop
+        self.window = window
+        self.threshold = threshold
+        self.release = release
+        self.smoothing = smoothing
+        self.smoother = smoother
+        self.locality = locality
+        self.min_duration = min_duration
+        self.max_gap = max_gap
+        self.context = context
+        self.overlap = overlap
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y):
+        """Fit the estimator on what is in each clip.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : array of shape (n,), indicator of shape (n, n_labels), or list of n lists of (label, onset, offset)
+            The labels of each clip, or its events, of which only the labels are learned from.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            For bad X, y or parameters. A fitted detector stays as it was.
+        """
+        several = get_tags(self.estimator).classifier_tags.multi_label
+        fitted = clone(self.estimator).fit(X, weak_labels(y, several) if is_event_lists(y) else y)
+        shape = clip_array(X).shape
+        with all_or_nothing(self):
+            self._keep_model(fitted)
+            self.n_segments_ = shape[1] if len(shape) == 3 else 1
+            if self.threshold is not None:
+                label_thresholds(self.threshold, self.classes_, self.labels_of_fit_)
+        return self
+
+    def events(self, X, labels=None, *, hop=None, window=None):
+        """List the events of every clip or recording.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clips or recordings of any length, whose trailing all-zero segments are absent.
+        labels : list of str or None, default=None
+            Labels, seen in fit or not; None takes ``classes_``.
+        hop, window : float or None, default=None
+            Seconds, in place of the parameters.
+
+        Returns
+        -------
+        events : pandas.DataFrame
+            Columns clip (the row of X), label, onset and offset in seconds, and score, the highest of its segments.
+            Sorted by clip, then onset; ``to_csv`` writes what :func:`skzsl.datasets.read_events` reads.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            For bad X or parameters, and for labels that are empty, duplicated or unknown to the model.
+        """
+        import pandas as pd
+
+        self._validate_params()
+        check_is_fitted(self)
+        hop, window = self._seconds(hop, window)
+        candidates, values = self._candidates(labels), clip_array(X)
+        n_segments = values.shape[1] if values.ndim == 3 else 1
+        size = {"max_gap": _segments(self.max_gap, hop), "min_length": -_segments(-self.min_duration, hop)}
+        tables = []
+        for rows in row_chunks(np.broadcast_to(np.float32(0), (len(values), n_segments, 4 * len(candidates)))):
+            clips = safe_indexing(X, rows) if values.ndim == 2 else values[rows]
+            scores, of_clips, _ = self._at_segments(clips, labels)
+            limits = self._limits(of_clips, candidates)
+            clip, label, start, stop, score = find_runs(scores, limits, release=self.release, **size)
+            last = stop == np.sum(~np.isnan(scores[:, :, 0]), axis=1)[clip]
+            columns = {
+                "clip": rows.start + clip,
+                "label": candidates[label],
+                "onset": _borders(start, hop, window),
+                "offset": np.where(last, (stop - 1) * hop + window, _borders(stop, hop, window)),
+                "score": score,
+            }
+            tables.append(pd.DataFrame(columns))
+        return pd.concat(tables, ignore_index=True)
+
+    def segment_edges(self, n_segments, *, hop=None, window=None):
+        """Seconds at which the segments of a clip begin and end.
+
+        Parameters
+        ----------
+        n_segments : int
+            Segments T of the clip.
+        hop, window : float or None, default=None
+            Seconds, in place of the parameters.
+
+        Returns
+        -------
+        edges : ndarray of shape (T + 1,)
+            Segment t lasts from ``edges[t]`` to ``edges[t + 1]``.
+        """
+        hop, window = self._seconds(hop, window)
+        return np.append(_borders(np.arange(n_segments), hop, window), (n_segments - 1) * hop + window)
+
+    def score(self, X, y, sample_weight=None, labels=None):
+        """F1 of the events at a collar of one segment or, if y has labels only, the accuracy of those of the clips.
+
+        Parameters
+        ----------
+        X : array of shape (n, d) or (n, T, d)
+            Clip or segment embeddings.
+        y : list of n lists of (label, onset, offset), or labels as for ``fit``
+            True events in seconds.
+        sample_weight : array of shape (n,) or None, default=None
+            Weights of the clips; not with events.
+        labels : list of str or None, default=None
+            Candidates. None takes the labels of the events, and ``classes_`` where y has labels only.
+
+        Returns
+        -------
+        score : float
+        """
+        if not is_event_lists(y):
+            return super().score(X, y, sample_weight=sample_weight, labels=labels)
+        if sample_weight is not None:
+            raise ValueError("sample_weight weighs clips, and y has events; leave it out.")
+        true = event_table(y)
+        return event_f1(true, self.events(X, labels=event_labels(true) if labels is None else labels), collar=self.hop)
+
+    def _seconds(self, hop, window):
+        hop, window = self.hop if hop is None else hop, self.window if window is None else window
+        window = hop if window is None else window
+        for name, value in (("hop", hop), ("window", window)):
+            if not isinstance(value, Real) or not 0 < float(value) < np.inf:
+                raise ValueError(f"{name}={value!r}; pass seconds above 0.")
+        return float(hop), float(window)
+
+    def _scores(self, X, labels):
+        check_is_fitted(self)
+        model, X = unwrap(self.estimator_, X)
+        return model._scores(X, labels)
+
+    def _at_segments(self, X, labels, **how):
+        check_is_fitted(self)
+        n_labels, model = len(self._candidates(labels)), final_estimator(self.estimator_)
+        how = {"locality": self.locality, "change": self._smoothed, "through": self.estimator_}
+        values = clip_array(X)
+        width = self.n_segments_ if self.context is None else self.context
+        if values.ndim == 2 or values.shape[1] <= width:
+            return model._at_segments(X, labels, **how)
+
+        def of_windows(windows):
+            return model._at_segments(windows, labels, **how)[0]
+
+        scores = joined(of_windows, values, present_segments(values), width, self.overlap, n_labels)
+        return scores, np.nanmax(scores, axis=1), self._candidates(labels)
+
+    def _smoothed(self, evidence):
+        return smoothed(evidence, 1 + 2 * round((self.smoothing / self.hop - 1) / 2), self.smoother)
+
+    def _limits(self, clips, candidates):
+        if self.threshold is None:
+            return final_estimator(self.estimator_)._limits(clips, candidates)
+        return label_thresholds(self.threshold, candidates, self.labels_of_fit_)
+
+    def _mark(self, scores, candidates):
+        if self.threshold is None:
+            return final_estimator(self.estimator_)._mark(scores, candidates)
+        return scores > self._limits(scores, candidates)
+
+    def _probabilities(self, scores, candidates):
+        return final_estimator(self.estimator_)._probabilities(scores, candidates)
+
+    def _share(self, scores, clips):
+        return final_estimator(self.estimator_)._share(scores, clips)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = get_tags(self.estimator).classifier_tags.multi_label
+        return tags
+
+
+def _borders(segment, hop, window):
+    """Seconds at which segments begin: the start of the first, then half way between the centres of two."""
+    return np.where(segment > 0, segment * hop + (window - hop) / 2, 0.0)
+
+
+def _segments(seconds, hop):
+    """How many whole segments fit into some seconds, forgiving rounding; below 0 how many are needed."""
+    return math.floor(seconds / hop + 1e-9)

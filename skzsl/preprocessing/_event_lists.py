@@ -1,0 +1,128 @@
+"""True events: a list for each clip, which folds can take apart, and one table of all, which is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..metrics._events import check_events
+from ._indicator_frame import indicator_frame
+
+
+def event_table(event_lists, clips=None):
+    """Put the events of every clip into one table.
+
+    Parameters
+    ----------
+    event_lists : list of n lists of (label, onset, offset)
+        Onset and offset in seconds; a clip may have no event.
+    clips : list of n keys or None, default=None
+        Names of the clips; None numbers them from 0.
+
+    Returns
+    -------
+    events : pandas.DataFrame
+        Columns clip, label, onset and offset.
+
+    Raises
+    ------
+    ValueError
+        For what is no list of events for each clip, and a number of ``clips`` that differs.
+
+    Examples
+    --------
+    >>> from skzsl.preprocessing import event_table
+    >>> event_table([[("rain", 0.0, 2.5)], [], [("dog", 1.0, 1.5), ("rain", 1.2, 3.0)]])
+       clip label  onset  offset
+    0     0  rain    0.0     2.5
+    1     2   dog    1.0     1.5
+    2     2  rain    1.2     3.0
+    """
+    import pandas as pd
+
+    event_lists = _checked(event_lists)
+    clips = range(len(event_lists)) if clips is None else list(clips)
+    if len(clips) != len(event_lists):
+        raise ValueError(f"There are {len(clips)} clips for {len(event_lists)} lists of events; name each clip once.")
+    rows = [(clip, *event) for clip, events in zip(clips, event_lists, strict=True) for event in events]
+    table = pd.DataFrame(rows, columns=["clip", "label", "onset", "offset"])
+    return table.astype({"onset": np.float64, "offset": np.float64})
+
+
+def event_lists(events, clips):
+    """Take a table of events apart into a list for each clip.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame
+        Columns clip, label, onset and offset.
+    clips : int or list of n keys
+        The clips in the order of X; a number n stands for 0 to n - 1.
+
+    Returns
+    -------
+    event_lists : list of n lists of (label, onset, offset)
+        In order of onset. It serves as y of :class:`skzsl.EventDetector`, in searches too.
+
+    Raises
+    ------
+    ValueError
+        For events of clips that are not in ``clips``, and clips named twice.
+
+    Examples
+    --------
+    >>> from skzsl.preprocessing import event_lists, event_table
+    >>> event_lists(event_table([[("rain", 0.0, 2.5)], []]), clips=2)
+    [[('rain', 0.0, 2.5)], []]
+    """
+    clips = list(range(clips)) if isinstance(clips, int | np.integer) else list(clips)
+    found: dict = {clip: [] for clip in clips}
+    if len(found) < len(clips):
+        twice = next(clip for clip in clips if clips.count(clip) > 1)
+        raise ValueError(f"Clip {twice!r} is named twice; name each clip once.")
+    for clip, label, onset, offset in zip(*check_events(events, "events"), strict=True):
+        if clip not in found:
+            raise ValueError(f"There are events of clip {clip!r}, which is not among the clips; add it or drop them.")
+        found[clip].append((label, float(onset), float(offset)))
+    return [sorted(events, key=lambda event: event[1:]) for events in found.values()]
+
+
+def is_event_lists(y) -> bool:
+    """Whether y is a list of lists of events, and not of labels or numbers."""
+    if not isinstance(y, list | tuple) or not y or not all(isinstance(events, list | tuple) for events in y):
+        return False
+    every = [event for events in y for event in events]
+    return bool(every) and all(isinstance(event, list | tuple) for event in every)
+
+
+def event_labels(events) -> list:
+    """Labels of a table of events, sorted."""
+    return sorted(events["label"].unique().tolist())
+
+
+def weak_labels(y, several: bool):
+    """Labels of lists of events, as y of a model that takes ``several`` labels a clip, or one.
+
+    Raises
+    ------
+    ValueError
+        If a clip has no label or several, and the model takes one.
+    """
+    found = [sorted({event[0] for event in events}) for events in _checked(y)]
+    if several:
+        return indicator_frame(found)
+    for clip, labels in enumerate(found):
+        if len(labels) != 1:
+            raise ValueError(
+                f"Clip {clip} has labels {labels}, and the estimator takes one label a clip; use one that takes "
+                "several, such as ZeroShotTemporalAttention."
+            )
+    return np.array([labels[0] for labels in found])
+
+
+def _checked(event_lists):
+    event_lists = list(event_lists)
+    for clip, events in enumerate(event_lists):
+        for event in events:
+            if not isinstance(event, list | tuple) or len(event) != 3:
+                raise ValueError(f"Clip {clip} has the event {event!r}; pass (label, onset, offset).")
+    return event_lists
