@@ -46,18 +46,21 @@ def check_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     return y_true, y_pred
 
 
-def mean_over_labels(values: np.ndarray, average, missing: str):
-    """Mean of the values that are defined, warning of the others; all of them for ``average=None``."""
+def mean_over_labels(values: np.ndarray, average, missing: str, unit: str = "clip"):
+    """Mean of the values that are defined, warning of the others; all of them for ``average=None``.
+
+    ``missing`` and ``unit`` say what labels without a value lack: a "positive" "clip", a "true" "event".
+    """
     if average is None:
         return values
     if average != "macro":
         raise ValueError(f"average={average!r}; pass 'macro' or None.")
     undefined = int(np.isnan(values).sum())
     if undefined == len(values):
-        raise ValueError(f"No label has a {missing} clip in y_true; there is nothing to average.")
+        raise ValueError(f"No label has a {missing} {unit} in y_true; there is nothing to average.")
     if undefined:
         warn(
-            f"{undefined} of {len(values)} labels have no {missing} clip and are left out of the mean.",
+            f"{undefined} of {len(values)} labels have no {missing} {unit} and are left out of the mean.",
             UndefinedLabelWarning,
         )
     return float(np.nanmean(values))
