@@ -112,9 +112,9 @@ def united(rows):
 
 SETTINGS = [
     {"dtc": 0.7, "gtc": 0.7, "cttc": None, "alpha_ct": 0.0, "alpha_st": 0.0, "max_efpr": 100.0},
-    {"dtc": 0.1, "gtc": 0.1, "cttc": 0.3, "alpha_ct": 0.5, "alpha_st": 1.0, "max_efpr": 100.0},
+    {"dtc": 0.1, "gtc": 0.1, "cttc": 0.3, "alpha_ct": 0.5, "alpha_st": 1.0, "max_efpr": 3000.0},
     {"dtc": 0.5, "gtc": 0.5, "cttc": 0.5, "alpha_ct": 1.0, "alpha_st": 0.3, "max_efpr": 1000.0},
-    {"dtc": 0.3, "gtc": 1.0, "cttc": None, "alpha_ct": 0.0, "alpha_st": 1.0, "max_efpr": 5000.0},
+    {"dtc": 0.3, "gtc": 1.0, "cttc": None, "alpha_ct": 0.0, "alpha_st": 1.0, "max_efpr": 20000.0},
 ]
 
 
@@ -128,12 +128,12 @@ def psds_cases():
         lengths = rng.integers(1, n_segments + 1, n)
         clips = [f"c{i}" for i in range(n)]
         true = draw_events(rng, clips, LABELS[: rng.integers(1, 6)], int(rng.choice([1, 3])))
-        true = true or [["c0", "dog", 0.2, 1.0]]
+        true = [row for row in true if row[2] < row[3]] or [["c0", "dog", 0.2, 1.0]]
         labels = sorted({row[1] for row in true})
         middle = (edges[:-1] + edges[1:]) / 2
         score = rng.normal(size=(n, n_segments, len(labels)))
         for clip, label, onset, offset in true:
-            score[int(clip[1:]), (middle > onset) & (middle < offset), labels.index(label)] += 1.5
+            score[int(clip[1:]), (middle > onset) & (middle < offset), labels.index(label)] += 2.5
         score = np.round(score, int(rng.choice([0, 1, 4])))
         truth = {clip: [(row[2], row[3], row[1]) for row in united(true) if row[0] == clip] for clip in clips}
         frames = {
