@@ -79,8 +79,8 @@ def _reach_back(score, above):
     """Number of segments right before each one that are all ``above`` it."""
     own = np.where(np.isneginf(score), np.inf, score)
     lowest = [np.pad(score, ((0, 0), (1, 0)), constant_values=-np.inf)[:, :-1]]  # of the 1, 2, 4 ... segments before
-    for width in 2 ** np.arange(int(np.log2(score.shape[1]))):
-        earlier = np.pad(lowest[-1], ((0, 0), (width, 0)), constant_values=-np.inf)[:, :-width]
+    for power in range(score.shape[1].bit_length() - 1):
+        earlier = np.pad(lowest[-1], ((0, 0), (2**power, 0)), constant_values=-np.inf)[:, : -(2**power)]
         lowest.append(np.minimum(lowest[-1], earlier))
     start = np.tile(np.arange(score.shape[1]), (len(score), 1))
     for power in reversed(range(len(lowest))):
@@ -97,7 +97,7 @@ def count_label(y_score, mask, label: int, edges, truth: Truth, criteria: Criter
         found = detections(np.where(mask[block], y_score[block, :, label].astype(float), -np.inf))
         changes.extend(_changes(found._replace(clip=found.clip + start), label, edges, truth, criteria))
     score, *counts = np.concatenate(changes, axis=1)
-    order = np.argsort(-score, kind="stable")
+    order = np.argsort(-score)  # among equals any order will do, as only their sum is read
     last = np.diff(score[order], append=-np.inf) != 0
     return Counts(*(np.append(0.0, np.cumsum(count[order])[last]) for count in counts))
 

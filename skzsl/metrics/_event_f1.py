@@ -123,12 +123,11 @@ def event_error_rate(y_true, y_pred, *, collar=0.2, offset_share=0.5):
     """
     true, pred, _ = check_event_pair(y_true, y_pred)
     tolerances = _check_tolerances(collar, offset_share)
-    n_true, n_pred = len(true.clip), len(pred.clip)
-    refuse_nothing_true(n_true)
+    refuse_nothing_true(len(true.clip))
     found, right = _matched(true, pred, *tolerances)
     missed, wrong = (np.flatnonzero(~matched) for matched in (found, right))
     substitutions = _paired_in_order(_rows(true, missed), _rows(pred, wrong), *tolerances)
-    return float((len(missed) + len(wrong) - substitutions) / n_true)
+    return float((len(missed) + len(wrong) - substitutions) / len(true.clip))
 
 
 def _check_tolerances(collar, offset_share):
@@ -143,8 +142,8 @@ def _rows(events, rows):
 def _matched(true, pred, collar, offset_share):
     """Which true and which predicted events belong to a largest matching."""
     n_labels = 1 + max(true.label.max(initial=0), pred.label.max(initial=0))
-    groups = (events.clip * n_labels + events.label for events in (true, pred))
-    at_true, at_pred = _close(true, pred, *groups, collar, offset_share)
+    true_group, pred_group = (events.clip * n_labels + events.label for events in (true, pred))
+    at_true, at_pred = _close(true, pred, true_group, pred_group, collar, offset_share)
     found, right = np.zeros(len(true.clip), dtype=bool), np.zeros(len(pred.clip), dtype=bool)
     if len(at_true):
         # Predicted events come in the order of their first true one: who is left, where several matchings are largest,
@@ -152,7 +151,9 @@ def _matched(true, pred, collar, offset_share):
         _, first, rows = np.unique(at_pred, return_index=True, return_inverse=True)
         rank = np.argsort(np.argsort(first))[rows]
         order = np.argsort(rank, kind="stable")
-        graph = csr_array((np.ones(len(order), dtype=bool), (rank[order], at_true[order])), shape=(len(first), len(found)))
+        graph = csr_array(
+            (np.ones(len(order), dtype=bool), (rank[order], at_true[order])), shape=(len(first), len(found))
+        )
         partner = maximum_bipartite_matching(graph, perm_type="column")
         found[partner[partner >= 0]] = True
         right[at_pred[np.sort(first)][partner >= 0]] = True
@@ -175,7 +176,7 @@ def _close(true, pred, true_group, pred_group, collar, offset_share):
     """Rows of all pairs of one group that agree in time, by true row, then by predicted row."""
     if not len(true_group) or not len(pred_group):
         return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp)
-    # Groups lie one behind the other on one axis, too far apart to meet; what rounding lets in, the exact test sorts out.
+    # Groups lie behind each other on one axis, too far apart to meet; what rounding lets in, the exact test sorts out.
     stride = max(true.onset.max(), pred.onset.max()) + 2 * collar + 1.0
     true_key, pred_key = true_group * stride + true.onset, pred_group * stride + pred.onset
     reach = collar + 8 * np.spacing(max(true_key.max(), pred_key.max()) + stride)
@@ -184,9 +185,7 @@ def _close(true, pred, true_group, pred_group, collar, offset_share):
     count = np.searchsorted(pred_key[order], true_key + reach, side="right") - start
     at_true = np.repeat(np.arange(len(true_key)), count)
     at_pred = order[np.arange(count.sum()) - np.repeat(np.cumsum(count) - count - start, count)]
-    close = (true_group[at_true] == pred_group[at_pred]) & (
-        np.abs(true.onset[at_true] - pred.onset[at_pred]) <= collar
-    )
+    close = (true_group[at_true] == pred_group[at_pred]) & (np.abs(true.onset[at_true] - pred.onset[at_pred]) <= collar)
     if offset_share is not None:
         allowed = np.maximum(collar, offset_share * (true.offset - true.onset))
         close &= np.abs(true.offset[at_true] - pred.offset[at_pred]) <= allowed[at_true]

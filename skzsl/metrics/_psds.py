@@ -102,7 +102,8 @@ def psds(
     --------
     >>> import pandas as pd
     >>> from skzsl.metrics import psds
-    >>> y_true = pd.DataFrame([[0, "dog", 0.0, 2.0], [1, "dog", 1.0, 2.0]], columns=["clip", "label", "onset", "offset"])
+    >>> columns = ["clip", "label", "onset", "offset"]
+    >>> y_true = pd.DataFrame([[0, "dog", 0.0, 2.0], [1, "dog", 1.0, 2.0]], columns=columns)
     >>> y_score = [[[0.9], [0.8], [0.1]], [[0.6], [0.5], [0.1]]]
     >>> psds(y_true, y_score, [0, 1, 2, 3], labels=["dog"])
     0.5
@@ -192,14 +193,16 @@ def psd_roc(
     --------
     >>> import pandas as pd
     >>> from skzsl.metrics import psd_roc
-    >>> y_true = pd.DataFrame([[0, "dog", 0.0, 2.0], [1, "dog", 1.0, 2.0]], columns=["clip", "label", "onset", "offset"])
+    >>> columns = ["clip", "label", "onset", "offset"]
+    >>> y_true = pd.DataFrame([[0, "dog", 0.0, 2.0], [1, "dog", 1.0, 2.0]], columns=columns)
     >>> y_score = [[[0.9], [0.8], [0.1]], [[0.6], [0.5], [0.1]]]
     >>> roc = psd_roc(y_true, y_score, [0, 1, 2, 3], labels=["dog"])
     >>> roc.false_positive_rate.tolist(), roc.true_positive_rate.tolist()
     ([0.0, 100.0], [0.5, 0.5])
     """
-    limits = {"low": 0, "high": 1, "open_low": True}
-    shares = [check_number(name, value, **limits) for name, value in (("dtc", dtc), ("gtc", gtc), ("cttc", cttc))]
+    dtc, gtc, cttc = (
+        check_number(name, value, 0, 1, open_low=True) for name, value in (("dtc", dtc), ("gtc", gtc), ("cttc", cttc))
+    )
     alpha_ct, alpha_st = check_number("alpha_ct", alpha_ct, 0), check_number("alpha_st", alpha_st, 0)
     max_efpr = check_number("max_efpr", max_efpr, 0, open_low=True)
     y_score, mask, edges = *check_segment_scores(y_score, mask), check_edges(edges)
@@ -208,12 +211,14 @@ def psd_roc(
     truth, names = _check_truth(y_true, y_score, edges, clips, labels)
     known = np.flatnonzero(truth.n_events)
     hours = _seconds_present(mask, edges) / _SECONDS_AN_HOUR
+    criteria = Criteria(dtc, gtc, cttc, cross_triggers=alpha_ct > 0)
     curves = {}
     for label in known.tolist():
-        counts = count_label(y_score, mask, label, edges, truth, Criteria(*shares, alpha_ct > 0))
+        counts = count_label(y_score, mask, label, edges, truth, criteria)
         cross = alpha_ct * _SECONDS_AN_HOUR * counts.cross / max(len(known) - 1, 1)
         curves[names[label]] = _upper_edge(counts.false / hours + cross, counts.true / truth.n_events[label], max_efpr)
-    return PsdRoc(*_mean_curve(list(curves.values()), alpha_st, max_efpr), curves)
+    false_rate, true_rate = _mean_curve(list(curves.values()), alpha_st, max_efpr)
+    return PsdRoc(false_rate, true_rate, curves)
 
 
 def _check_truth(y_true, y_score, edges, clips, labels):
@@ -231,8 +236,8 @@ def _check_truth(y_true, y_score, edges, clips, labels):
     if (events.offset == events.onset).any():
         row = np.argmax(events.offset == events.onset)
         raise ValueError(
-            f"y_true has an event of clip {clips[events.clip[row]]!r} from {events.onset[row]} to {events.offset[row]}, "
-            "which nothing overlaps; drop it."
+            f"y_true has an event of clip {clips[events.clip[row]]!r} from {events.onset[row]} to "
+            f"{events.offset[row]}, which nothing overlaps; drop it."
         )
     truth = Truth.of(events, edges, n_clips, n_labels)
     undefined = int((truth.n_events == 0).sum())

@@ -109,7 +109,7 @@ def code_events(events: Events, clips, labels, name: str) -> tuple[Events, list,
             raise ValueError(f"{name} row {row} is of {column[row]!r}, not in {what}; add it there or drop its events.")
         codes.append(code)
         keys.append(index.tolist())
-    return Events(*codes, events.onset, events.offset), *keys
+    return events._replace(clip=codes[0], label=codes[1]), keys[0], keys[1]
 
 
 def unite(events: Events) -> Events:

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import sed_eval
-from sed_scores_eval.intersection_based import psds
-from sed_scores_eval.base_modules.scores import create_score_dataframe
 
 LABELS = ["bell", "dog", "rain", "siren", "wind"]
 
@@ -69,6 +66,8 @@ def judge(metric, true, pred):
 
 
 def event_cases():
+    from sed_eval.sound_event import EventBasedMetrics, SegmentBasedMetrics  # not where tests are collected
+
     rng = np.random.default_rng(0)
     cases = []
     for case in range(24):
@@ -82,10 +81,10 @@ def event_cases():
         both = sorted({row[1] for row in true + pred})
         figures = {"segment": [], "event": []}
         for resolution in (1.0, 0.1, 0.7):
-            metric = sed_eval.sound_event.SegmentBasedMetrics(both, time_resolution=resolution)
+            metric = SegmentBasedMetrics(both, time_resolution=resolution)
             figures["segment"].append({"resolution": resolution, **judge(metric, true, pred)})
         for collar, share in [(0.2, 0.5), (0.1, 0.2), (0.5, None), (0.2, 0.0), (2.0, 0.9)]:
-            metric = sed_eval.sound_event.EventBasedMetrics(
+            metric = EventBasedMetrics(
                 both,
                 t_collar=collar,
                 percentage_of_length=share or 0.0,
@@ -119,6 +118,9 @@ SETTINGS = [
 
 
 def psds_cases():
+    from sed_scores_eval.base_modules.scores import create_score_dataframe
+    from sed_scores_eval.intersection_based import psds
+
     rng = np.random.default_rng(1)
     cases = []
     for _ in range(16):
