@@ -33,7 +33,7 @@ def event_f1(y_true, y_pred, *, collar=0.2, offset_share=0.5, average="micro"):
     Returns
     -------
     f1 : float or pandas.Series
-        In [0, 1]; for ``average=None`` by label, sorted.
+        In [0, 1], 0 where nothing is predicted; for ``average=None`` by label, sorted.
 
     Raises
     ------

@@ -65,7 +65,8 @@ def psds(
     cttc : float, default=0.3
         Share of a false positive that must overlap with true events of another label to be a cross-trigger of it.
     alpha_ct : float, default=0.0
-        Weight of cross-triggers, which are added to the false positives; 0 turns them off.
+        Weight of cross-triggers, which are added to the false positives: the mean over the other labels of their
+        number for each hour that the other label sounds. 0 turns them off.
     alpha_st : float, default=0.0
         Weight of the deviation between labels, which is taken off the mean rate of true events found.
     max_efpr : float, default=100.0
@@ -143,6 +144,8 @@ def psd_roc(
     """Rate of true events found over the rate of false positives, at all thresholds.
 
     A threshold detects a label in the segments whose score is strictly above it, and adjacent ones are one detection.
+    Where several thresholds have the same rate of false positives, the one that finds most counts, and so it does at
+    any larger rate.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def segment_f1(y_true, y_pred, *, resolution=1.0, average="micro"):
     Returns
     -------
     f1 : float or pandas.Series
-        In [0, 1]; for ``average=None`` by label, sorted.
+        In [0, 1], 0 where nothing is predicted; for ``average=None`` by label, sorted.
 
     Raises
     ------

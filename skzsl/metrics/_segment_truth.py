@@ -100,7 +100,7 @@ def code_events(events: Events, clips, labels, name: str) -> tuple[Events, list,
     for what, given, column in (("clips", clips, events.clip), ("labels", labels, events.label)):
         if isinstance(given, str):
             raise ValueError(f"{what}={given!r} is one string; pass a list, such as [{given!r}].")
-        index = pd.Index(list(given), dtype=object)
+        index = pd.Index(list(given), dtype=object, tupleize_cols=False)
         if index.has_duplicates:
             raise ValueError(f"{what} holds {index[index.duplicated()][0]!r} more than once; pass each once.")
         code = index.get_indexer(column)

@@ -145,11 +145,12 @@ def test_labels_without_a_true_event_leave_the_score_as_it_is():
         assert psds(y_true, wider, edges, labels=["dog", "rain", "cat"], **options) == pytest.approx(alone)
 
 
-def test_clips_are_found_by_name_in_any_order():
+@pytest.mark.parametrize("name", ["clip {}".format, lambda i: ("night", i)], ids=["text", "tuple"])
+def test_clips_are_found_by_name_in_any_order(name):
     y_true, score, edges = easy()
     score += np.random.default_rng(0).normal(size=score.shape)
-    named = y_true.assign(clip=y_true["clip"].map("clip {}".format))
-    names = [f"clip {i}" for i in range(20)]
+    names = [name(i) for i in range(20)]
+    named = y_true.assign(clip=pd.Series(names))
     options = {"labels": ["dog", "rain"], "max_efpr": 1000.0}
     assert psds(named, score[::-1], edges, clips=names[::-1], **options) == pytest.approx(
         psds(y_true, score, edges, **options)
