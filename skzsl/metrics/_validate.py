@@ -46,18 +46,66 @@ def check_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     return y_true, y_pred
 
 
-def mean_over_labels(values: np.ndarray, average, missing: str):
-    """Mean of the values that are defined, warning of the others; all of them for ``average=None``."""
+def check_mask(mask, shape) -> np.ndarray:
+    """Which segments are present, as bool (n, T); all of them for None.
+
+    Raises
+    ------
+    ValueError
+        For another shape, values other than 0 and 1, and no present segment at all.
+    """
+    if mask is None:
+        return np.ones(shape, dtype=bool)
+    mask = np.asarray(mask)
+    if mask.shape != shape:
+        raise ValueError(f"mask of shape {mask.shape} must be {shape}, one value a segment.")
+    if mask.dtype != bool and not ((mask == 0) | (mask == 1)).all():
+        wrong = mask[(mask != 0) & (mask != 1)][0].item()
+        raise ValueError(f"mask holds {wrong!r}; pass 1 for present segments, 0 for absent ones.")
+    if not mask.any():
+        raise ValueError("mask has no present segment; pass True where a clip has one.")
+    return mask.astype(bool)
+
+
+def check_segment_scores(y_score, mask) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (n, T, C), finite where segments are present, and the checked mask.
+
+    Raises
+    ------
+    ValueError
+        For scores that are not 3-D or no finite numbers, and as for :func:`check_mask`.
+    """
+    y_score = np.asarray(y_score)
+    if y_score.ndim != 3 or 0 in y_score.shape:
+        raise ValueError(f"y_score of shape {y_score.shape} must be (n, T, C): clips, segments, labels.")
+    if y_score.dtype.kind not in "buif":
+        raise ValueError(f"y_score has dtype {y_score.dtype}; pass scores as numbers.")
+    mask = check_mask(mask, y_score.shape[:2])
+    wrong = ~np.isfinite(y_score) & mask[:, :, None]
+    if wrong.any():
+        clip, segment, label = np.argwhere(wrong)[0].tolist()
+        raise ValueError(
+            f"y_score[{clip}, {segment}, {label}] is {y_score[clip, segment, label]}; scores of present segments must "
+            "be finite."
+        )
+    return y_score, mask
+
+
+def mean_over_labels(values: np.ndarray, average, missing: str, unit: str = "clip"):
+    """Mean of the values that are defined, warning of the others; all of them for ``average=None``.
+
+    ``missing`` and ``unit`` say what labels without a value lack: a "positive" "clip", a "true" "event".
+    """
     if average is None:
         return values
     if average != "macro":
         raise ValueError(f"average={average!r}; pass 'macro' or None.")
     undefined = int(np.isnan(values).sum())
     if undefined == len(values):
-        raise ValueError(f"No label has a {missing} clip in y_true; there is nothing to average.")
+        raise ValueError(f"No label has a {missing} {unit} in y_true; there is nothing to average.")
     if undefined:
         warn(
-            f"{undefined} of {len(values)} labels have no {missing} clip and are left out of the mean.",
+            f"{undefined} of {len(values)} labels have no {missing} {unit} and are left out of the mean.",
             UndefinedLabelWarning,
         )
     return float(np.nanmean(values))
