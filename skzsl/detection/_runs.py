@@ -34,7 +34,9 @@ def find_runs(scores, threshold, *, release, max_gap, min_length):
     marked = _rows_with_edges(low)
     row, edge = np.nonzero(marked[:, 1:] != marked[:, :-1])
     row, start, stop = row[::2], edge[::2], edge[1::2]
-    triggers = np.concatenate([np.zeros((len(marked), 1), np.intp), _rows_with_edges(high)[:, 1:].cumsum(axis=1)], axis=1)
+    triggers = np.concatenate(
+        [np.zeros((len(marked), 1), np.intp), _rows_with_edges(high)[:, 1:].cumsum(axis=1)], axis=1
+    )
     kept = triggers[row, stop] > triggers[row, start]
     row, start, stop = row[kept], start[kept], stop[kept]
     if len(row) and max_gap:
