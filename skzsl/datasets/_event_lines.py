@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-COLUMNS = ["clip", "label", "onset", "offset"]
+from ..metrics._events import check_events
 
 
 class Lines(NamedTuple):
@@ -82,9 +82,13 @@ class Lines(NamedTuple):
             empty = frame[name].to_numpy(dtype=object) == ""
             if empty.any():
                 raise self.fault(int(empty.argmax()), f"the {name} is empty; name it or remove the line.")
-        wrong = _wrong_times(frame)
-        if wrong is not None:
-            raise self.fault(*wrong)
+        negative, backwards = onset < 0, offset < onset
+        if negative.any():
+            row = int(negative.argmax())
+            raise self.fault(row, f"onset {onset[row]} is negative; correct it to seconds from the clip's start.")
+        if backwards.any():
+            row = int(backwards.argmax())
+            raise self.fault(row, f"offset {offset[row]} lies before onset {onset[row]}; swap them or remove the line.")
         return frame
 
 
@@ -100,9 +104,10 @@ def read_lines(path, delimiter, *, quoted=False):
     """
     path = existing(path)
     numbers, rows, begin = [], [], 1
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=delimiter, quoting=quoting, strict=True)
+        reader = csv.reader(
+            file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True
+        )
         try:
             for fields in reader:
                 texts = [text.strip() for text in fields]
@@ -132,50 +137,6 @@ def number(text):
     except ValueError:
         return math.nan
     return value if math.isfinite(value) else math.nan
-
-
-def check_events(frame, name):
-    """Refuse what is no event table.
-
-    Raises
-    ------
-    ValueError
-        For what is no DataFrame, missing columns and keys, and times that are no finite numbers, are negative or go
-        backwards.
-    """
-    import pandas as pd
-    from pandas.api.types import is_numeric_dtype
-
-    if not isinstance(frame, pd.DataFrame):
-        raise ValueError(f"{name} is a {type(frame).__name__}; pass a pandas DataFrame with the columns {COLUMNS}.")
-    missing = [column for column in COLUMNS if column not in frame.columns]
-    if missing:
-        raise ValueError(f"{name} lacks the columns {missing} and has {list(frame.columns)}; rename or add them.")
-    for column in ("clip", "label"):
-        if frame[column].isna().any():
-            row = frame[column].isna().to_numpy().argmax()
-            raise ValueError(f"{name} has no {column} in row {row}; name it or drop the row.")
-    for column in ("onset", "offset"):
-        if len(frame) and not is_numeric_dtype(frame[column]):
-            raise ValueError(f"{name}[{column!r}] has dtype {frame[column].dtype}; pass seconds as numbers.")
-    wrong = _wrong_times(frame)
-    if wrong is not None:
-        row, what = wrong
-        raise ValueError(f"{name}, row {row}: {what}")
-
-
-def _wrong_times(frame):
-    """Row and fault of the first times that no event has, or None."""
-    onset, offset = frame["onset"].to_numpy(dtype=float), frame["offset"].to_numpy(dtype=float)
-    for name, values in (("onset", onset), ("offset", offset)):
-        wrong = ~np.isfinite(values) | (values < 0)
-        if wrong.any():
-            row = int(wrong.argmax())
-            return row, f"{name} is {values[row]}; correct it to finite seconds from the clip's start."
-    if (offset < onset).any():
-        row = int((offset < onset).argmax())
-        return row, f"offset {offset[row]} lies before onset {onset[row]}; swap them or remove the event."
-    return None
 
 
 def events_of_one_clip(events, clip):

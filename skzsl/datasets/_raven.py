@@ -37,7 +37,7 @@ def write_raven_table(events, path, *, clip=None, label_column="Annotation", ban
     ------
     ValueError
         If ``events`` is no event table or has several clips and none is chosen, for a label that is empty or has a tab
-        or a line break, and for a ``label_column`` or ``band`` that a table cannot have.
+        or a line break, a score that is no finite number, and a ``label_column`` or ``band`` that a table cannot have.
     FileNotFoundError
         If the folder is missing.
 
@@ -89,6 +89,8 @@ def write_raven_table(events, path, *, clip=None, label_column="Annotation", ban
     columns[label_column] = one_line(chosen["label"], "label")
     if "score" in chosen:
         columns[_SCORES[0]] = chosen["score"].to_numpy(dtype=float)
+        if not np.isfinite(columns[_SCORES[0]]).all():
+            raise ValueError("events['score'] has values that are no finite numbers; correct them or drop the column.")
     write_table(pd.DataFrame(columns), path, header=True)
 
 

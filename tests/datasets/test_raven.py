@@ -64,6 +64,8 @@ def test_several_clips_and_labels_with_tabs_are_refused(tmp_path):
         write_raven_table(EVENTS.assign(clip=[0, 1, 2]), tmp_path / "table.txt")
     with pytest.raises(ValueError, match="tab or a line break"):
         write_raven_table(EVENTS.assign(label="a\tb"), tmp_path / "table.txt")
+    with pytest.raises(ValueError, match="no finite numbers"):
+        write_raven_table(EVENTS.assign(score=float("nan")), tmp_path / "table.txt")
     assert not list(tmp_path.iterdir())
 
 
