@@ -45,7 +45,12 @@ class Lines(NamedTuple):
         for row, fields in enumerate(self.fields):
             if any(fields[width:]):
                 raise self.fault(row, f"{len(fields)} fields, not {width}; remove the separators within them.")
-        return self._replace(fields=[[*fields[:width], *[""] * (width - len(fields))] for fields in self.fields])
+        return self._replace(
+            fields=[
+                fields if len(fields) == width else [*fields[:width], *[""] * (width - len(fields))]
+                for fields in self.fields
+            ]
+        )
 
     def column(self, place):
         """Texts of one column."""

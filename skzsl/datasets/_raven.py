@@ -135,8 +135,7 @@ def read_raven_table(path, *, clip=None, label_column=None):
     begin, end = header.place([_BEGIN]), header.place([_END])
     label = header.place(_LABELS if label_column is None else [label_column])
     lines = table.below().filled(len(header.names))
-    lines = lines.keep(header.is_detection)
-    lines = lines.keep(_first_views(header, [begin, end, label]))
+    lines = lines.keep(_detections(header)).keep(_first_views(header, [begin, end, label]))
     onset, offset = lines.seconds(begin, _BEGIN), lines.seconds(end, _END)
     clips = [lines.path.stem if clip is None else clip] * len(onset)
     files = header.find(_FILES)
@@ -169,10 +168,11 @@ class _Header(NamedTuple):
             raise ValueError(f"{str(self.path)!r} has no column {wanted} among {self.names}; {step}.")
         return place
 
-    def is_detection(self, fields):
-        """Whether BirdNET-Analyzer found something, or another tool wrote the line."""
-        places = [self.find([name]) for name in ("Common Name", "Species Code")]
-        return None in places or any(fields[place] != "nocall" for place in places)
+
+def _detections(header):
+    """Whether a line is not that by which BirdNET-Analyzer says that it found nothing."""
+    places = [header.find([name]) for name in ("Common Name", "Species Code")]
+    return lambda fields: None in places or any(fields[place] != "nocall" for place in places)
 
 
 def _first_views(header, places):

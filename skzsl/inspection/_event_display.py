@@ -99,7 +99,8 @@ class EventDisplay:
     def plot(self, ax=None, **kwargs):
         """Draw a row for each label: its segments in shades, predicted events as bars with their score, true as frames.
 
-        Absent segments are grey. The shades go from 0 to 1 where all scores lie in between.
+        Absent segments are grey. Scores that all lie from 0 to 1 are taken for probabilities. Those on the bars are the
+        scores of ``events``, which an EventDetector has in units of ``segment_scores``.
 
         Parameters
         ----------
@@ -131,7 +132,7 @@ class EventDisplay:
         ax.set(xlim=(edges[0], edges[-1]), ylim=(len(labels) - 0.5, -0.5), facecolor="lightgrey")
         found, true = Patch(color="tab:orange", label="found"), Patch(fill=False, edgecolor="tab:red", label="true")
         ax.legend(handles=[found, true], ncols=2, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-        ax.figure.colorbar(self.mesh_, ax=ax, label="score of segments")
+        ax.figure.colorbar(self.mesh_, ax=ax, label="probability" if limits else "score")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -83,6 +83,12 @@ def test_views_of_one_selection_are_one_event(tmp_path):
     assert events["clip"].tolist() == ["table"] * 3
 
 
+def test_tables_without_selections_or_views_have_an_event_a_line(tmp_path):
+    line = "0.5\t1.5\towl"
+    assert len(read(tmp_path, "Begin Time (s)\tEnd Time (s)\tSpecies", line, line)) == 2
+    assert len(read(tmp_path, "Selection\tBegin Time (s)\tEnd Time (s)\tSpecies", f"1\t{line}", f"1\t{line}")) == 2
+
+
 def test_tables_of_birdnet_are_counted_from_the_start_of_each_file(tmp_path):
     lines = [
         f"{HEADER}\tCommon Name\tSpecies Code\tConfidence\tBegin Path\tFile Offset (s)",

@@ -58,6 +58,7 @@ def test_segments_are_shades_events_bars_and_truth_frames():
     shades = display.mesh_.get_array()
     np.testing.assert_array_equal(shades.filled(np.nan), SCORES.T)
     assert (display.mesh_.norm.vmin, display.mesh_.norm.vmax) == (0.0, 1.0)
+    assert display.mesh_.colorbar.ax.get_ylabel() == "probability"
     assert boxes(display.bars_) == {(0.0, 1.5, 1), (1.5, 1.0, 0)}
     assert boxes(box for box in display.ax_.patches if not box.get_fill()) == {(1.25, 0.75, 0), (0.5, 0.5, 1)}
     assert [text.get_text() for text in display.ax_.texts] == ["0.90", "0.80"]
@@ -80,9 +81,15 @@ def test_a_recording_in_which_nothing_is_found_is_drawn(events):
     assert not display.ax_.texts
 
 
+def test_a_recording_without_segments_is_drawn_as_absent():
+    display = EventDisplay(np.full((3, 2), np.nan), LABELS, EDGES, spans=SPANS).plot()
+    assert display.mesh_.get_array().mask.all()
+
+
 def test_scores_that_are_no_probabilities_span_the_shades():
     display = EventDisplay(10 * SCORES - 5, LABELS, EDGES).plot(cmap="Greys")
     assert (display.mesh_.norm.vmin, display.mesh_.norm.vmax) == (-4.0, 4.0)
+    assert display.mesh_.colorbar.ax.get_ylabel() == "score"
     assert display.mesh_.get_cmap().name == "Greys"
 
 
