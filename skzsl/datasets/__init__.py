@@ -1,8 +1,11 @@
-"""Sounds to try things on: synthesised soundscapes with their exact truth, and loaders of real embeddings."""
+"""Sounds to try things on: synthesised soundscapes and real embeddings. And files of events, to read and to write."""
 
+from ._audacity import read_audacity_labels, write_audacity_labels
 from ._audioset import load_audioset_vggish
 from ._esc50 import load_esc50_embeddings
+from ._event_files import read_events
 from ._ontology import load_audioset_ontology, select_leaf_labels
+from ._raven import read_raven_table, write_raven_table
 from ._soundscapes import make_soundscapes
 
 __all__ = [
@@ -10,5 +13,10 @@ __all__ = [
     "load_audioset_vggish",
     "load_esc50_embeddings",
     "make_soundscapes",
+    "read_audacity_labels",
+    "read_events",
+    "read_raven_table",
     "select_leaf_labels",
+    "write_audacity_labels",
+    "write_raven_table",
 ]

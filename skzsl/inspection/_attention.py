@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._views import final_estimator
-from ._timeline import draw_spans, model_with, row_axes
+from ._timeline import draw_spans, model_with, row_axes, span_labels
 
 
 class AttentionDisplay:
@@ -86,7 +86,7 @@ class AttentionDisplay:
         instead = "a ZeroShotTemporalAttention or a MultiLevelAttentionClassifier"
         model, clips = model_with("attention", estimator, clip, instead)
         if labels is None and spans:
-            labels = list(dict.fromkeys(label for label, *_ in sorted(spans, key=lambda span: span[1])))
+            labels = span_labels(spans)
         labels = list(final_estimator(estimator).classes_ if labels is None else labels)
         weights = model.attention(clips, labels=labels, **({} if level is None else {"level": level}))[0]
         return cls(weights, labels, spans=spans, segment_duration=segment_duration).plot(ax=ax, **kwargs)

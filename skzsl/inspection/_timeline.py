@@ -28,6 +28,28 @@ def model_with(method, estimator, clip, instead):
     return model, clips
 
 
+def span_list(spans):
+    """Spans of one clip as (label, onset, offset), from such a list, an event table or None.
+
+    Raises
+    ------
+    ValueError
+        If a table has several clips.
+    """
+    if not hasattr(spans, "columns"):
+        return list(spans or [])
+    if "clip" in spans and len(set(spans["clip"])) > 1:
+        raise ValueError(
+            f"The table has events of {len(set(spans['clip']))} clips; pass those of the one that is drawn."
+        )
+    return list(zip(spans["label"], spans["onset"], spans["offset"], strict=True))
+
+
+def span_labels(spans):
+    """Labels of spans in the order of their onsets."""
+    return list(dict.fromkeys(label for label, *_ in sorted(spans, key=lambda span: span[1])))
+
+
 def row_axes(ax, labels):
     """Axes with a row for each label, new ones where ``ax`` is None."""
     import matplotlib.pyplot as plt
