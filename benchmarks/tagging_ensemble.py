@@ -19,11 +19,9 @@ DEFAULTS = {
     "MultiLevelAttentionClassifier()": (MultiLevelAttentionClassifier(), 0),
 }
 MEMBERS = {
-    "global-local over 1-A-1-A-1-A, seed 0": (BEST, 0),
+    "global-local over 1-A-1-A-1-A": (BEST, 0),
     **DEFAULTS,
-    "global-local over 1-A-1-A-1-A, seed 1": (BEST, 1),
     "2-A-1-A": (LEVELS, 0),
-    "global-local over 1-A-1-A-1-A, seed 2": (BEST, 2),
     "single level (2-A)": (SINGLE, 0),
 }
 

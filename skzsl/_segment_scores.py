@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ._known_labels import KnownLabels
 from ._segments import Segments, clip_array, present_segments, row_chunks
 from ._views import unwrap
 
 
-class SegmentScores:
+class SegmentScores(KnownLabels):
     """Mixin of the classifiers, which score every segment of a clip.
 
     The score of a clip says whether a label is there. Its evidence in each segment, by default the score of the segment
     as a clip of its own, says when: the segment where it is strongest has the score of the clip, and every other one as
     much less as its evidence is less.
     """
+
+    temperature: float
+    _scores: Callable
+    _mark: Callable
+    _probabilities: Callable
 
     def segment_scores(self, X, labels=None):
         """Score every segment of every clip against every candidate.

@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._compat import HasMethods, Interval
 from ._indicators import check_indicators, is_indicator, named_indicators
-from ._known_labels import KnownLabels
 from ._labels import check_candidates, label_array
 from ._segment_scores import SegmentScores
 from .exceptions import CandidateWarning, warn
@@ -34,7 +33,7 @@ def refuse_overflow(scores):
         raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
 
 
-class EmbeddingClassifier(SegmentScores, KnownLabels, ClassifierMixin, BaseEstimator):
+class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
     """Base of the classifiers of embeddings.
 
     A subclass stores ``temperature`` and, if it takes several labels a clip, ``threshold`` in its constructor, calls
@@ -42,8 +41,6 @@ class EmbeddingClassifier(SegmentScores, KnownLabels, ClassifierMixin, BaseEstim
     """
 
     _fixed_labels = False  # whether only labels of fit can be scored
-    temperature: float
-
     _parameter_constraints: dict = {"temperature": [Interval(Real, 0, None, closed="neither")]}
 
     @property

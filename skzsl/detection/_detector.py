@@ -31,9 +31,9 @@ _SECONDS = Interval(Real, 0, None, closed="left")
 class EventDetector(MetaClassifier):
     """Find events, the spans in which a label sounds, with a model that was told only what is in each clip.
 
-    The score of a clip says whether a label is there, those of its segments say when (``segment_scores``). An event is a
-    run of segments above a threshold. All parameters but the estimator act after training: with ``memory`` set in the
-    estimator, a search over them trains once a fold.
+    The score of a clip says whether a label is there, those of its segments say when (``segment_scores``). An event is
+    a run of segments above a threshold. All parameters but the estimator act after training: with ``memory`` set in
+    the estimator, a search over them trains once a fold.
 
     Parameters
     ----------
@@ -276,8 +276,8 @@ class EventDetector(MetaClassifier):
 
     def _at_segments(self, X, labels, **how):
         check_is_fitted(self)
-        n_labels, model = len(self._candidates(labels)), final_estimator(self.estimator_)
-        how = {"locality": self.locality, "change": self._smoothed, "through": self.estimator_}
+        candidates, model = self._candidates(labels), final_estimator(self.estimator_)
+        how = {"locality": self.locality, "change": self._smooth, "through": self.estimator_}
         values = clip_array(X)
         width = self.n_segments_ if self.context is None else self.context
         if values.ndim == 2 or values.shape[1] <= width:
@@ -286,10 +286,10 @@ class EventDetector(MetaClassifier):
         def of_windows(windows):
             return model._at_segments(windows, labels, **how)[0]
 
-        scores = joined(of_windows, values, present_segments(values), width, self.overlap, n_labels)
-        return scores, np.nanmax(scores, axis=1), self._candidates(labels)
+        scores = joined(of_windows, values, present_segments(values), width, self.overlap, len(candidates))
+        return scores, np.nanmax(scores, axis=1), candidates
 
-    def _smoothed(self, evidence):
+    def _smooth(self, evidence):
         return smoothed(evidence, 1 + 2 * round((self.smoothing / self.hop - 1) / 2), self.smoother)
 
     def _limits(self, clips, candidates):

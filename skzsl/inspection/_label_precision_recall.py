@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..metrics import event_counts
+
 
 class LabelPrecisionRecallDisplay:
     """Precision and recall of each label side by side, which shows what is invented and what is missed.
@@ -66,8 +68,6 @@ class LabelPrecisionRecallDisplay:
         ValueError
             For what is no event table, and parameters out of range.
         """
-        from ..metrics import event_counts  # type: ignore[attr-defined]
-
         counts = event_counts(y_true, y_pred, collar=collar, offset_share=offset_share)
         true, predicted, hits = (counts[name].to_numpy(dtype=float) for name in ("n_true", "n_pred", "n_hit"))
         precision, recall = (

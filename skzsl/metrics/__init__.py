@@ -1,7 +1,7 @@
 """Metrics as pure functions of arrays (numpy and scipy only)."""
 
 from ._at_k import f1_at_k, precision_at_k, recall_at_k
-from ._event_f1 import event_error_rate, event_f1
+from ._event_f1 import event_counts, event_error_rate, event_f1
 from ._f1 import multilabel_f1
 from ._generalized import SeenUnseenCurve, ausuc, generalized_accuracy, harmonic_mean, seen_unseen_curve
 from ._psds import PsdRoc, psd_roc, psds
@@ -16,6 +16,7 @@ __all__ = [
     "SeenUnseenCurve",
     "ausuc",
     "d_prime",
+    "event_counts",
     "event_error_rate",
     "event_f1",
     "f1_at_k",

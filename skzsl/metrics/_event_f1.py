@@ -66,12 +66,57 @@ def event_f1(y_true, y_pred, *, collar=0.2, offset_share=0.5, average="micro"):
     0.5
     """
     check_average(average)
+    counts = event_counts(y_true, y_pred, collar=collar, offset_share=offset_share)
+    hits, n_true, n_pred = (counts[column].to_numpy() for column in ("n_hit", "n_true", "n_pred"))
+    return f1_of_counts(hits, n_true, n_pred, counts.index, average)
+
+
+def event_counts(y_true, y_pred, *, collar=0.2, offset_share=0.5):
+    """Count the events of each label: those found, the true and the predicted ones.
+
+    Parameters
+    ----------
+    y_true : pandas.DataFrame
+        True events, one a row, with the columns clip, label, onset and offset (seconds); others are not read.
+    y_pred : pandas.DataFrame
+        Predicted events in the same form; there may be none.
+    collar : float, default=0.2
+        Tolerance in seconds.
+    offset_share : float or None, default=0.5
+        Tolerance of offsets as a share of the true event's length, or None to compare onsets only.
+
+    Returns
+    -------
+    counts : pandas.DataFrame
+        A row for each label, sorted, and the columns n_hit, n_true and n_pred. Precision is ``n_hit / n_pred``, recall
+        ``n_hit / n_true``.
+
+    Raises
+    ------
+    ValueError
+        As for :func:`event_f1`, but for tables without a true event.
+
+    See Also
+    --------
+    event_f1 : How events are matched.
+
+    Examples
+    --------
+    >>> from skzsl.metrics import event_counts
+    >>> from skzsl.preprocessing import event_table
+    >>> y_true = event_table([[("dog", 0.0, 1.0), ("rain", 2.0, 9.0)]])
+    >>> event_counts(y_true, event_table([[("dog", 0.1, 1.4), ("dog", 3.0, 4.0)]]))
+          n_hit  n_true  n_pred
+    dog       1       1       2
+    rain      0       1       0
+    """
+    import pandas as pd
+
     true, pred, labels = check_event_pair(y_true, y_pred)
     found, _ = _matched(true, pred, *_check_tolerances(collar, offset_share))
-    hits, n_true, n_pred = (
-        np.bincount(codes, minlength=len(labels)) for codes in (true.label[found], true.label, pred.label)
-    )
-    return f1_of_counts(hits, n_true, n_pred, labels, average)
+    codes = {"n_hit": true.label[found], "n_true": true.label, "n_pred": pred.label}
+    counts = {column: np.bincount(of, minlength=len(labels)) for column, of in codes.items()}
+    return pd.DataFrame(counts, index=pd.Index(labels))
 
 
 def event_error_rate(y_true, y_pred, *, collar=0.2, offset_share=0.5):
