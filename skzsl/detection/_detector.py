@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import copy
 from collections.abc import Mapping
 from numbers import Integral, Real
 
@@ -22,6 +22,7 @@ from ..preprocessing import event_table
 from ..preprocessing._event_lists import event_labels, is_event_lists, weak_labels
 from ._runs import find_runs
 from ._smoothing import smoothed
+from ._times import borders, whole_segments
 from ._windows import joined
 
 _POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -195,12 +196,16 @@ class EventDetector(MetaClassifier):
         """
         import pandas as pd
 
+        if hop is not None or window is not None:
+            other = copy.copy(self)
+            other.hop, other.window = self.hop if hop is None else hop, self.window if window is None else window
+            return other.events(X, labels)
         self._validate_params()
         check_is_fitted(self)
-        hop, window = self._seconds(hop, window)
+        hop, window = self.hop, self._window
         candidates, values = self._candidates(labels), clip_array(X)
         n_segments = values.shape[1] if values.ndim == 3 else 1
-        size = {"max_gap": _segments(self.max_gap, hop), "min_length": -_segments(-self.min_duration, hop)}
+        size = {"max_gap": whole_segments(self.max_gap, hop), "min_length": -whole_segments(-self.min_duration, hop)}
         tables = []
         for rows in row_chunks(np.broadcast_to(np.float32(0), (len(values), n_segments, 4 * len(candidates)))):
             clips = safe_indexing(X, rows) if values.ndim == 2 else values[rows]
@@ -211,30 +216,28 @@ class EventDetector(MetaClassifier):
             columns = {
                 "clip": rows.start + clip,
                 "label": candidates[label],
-                "onset": _borders(start, hop, window),
-                "offset": np.where(last, (stop - 1) * hop + window, _borders(stop, hop, window)),
+                "onset": borders(start, hop, window),
+                "offset": np.where(last, (stop - 1) * hop + window, borders(stop, hop, window)),
                 "score": score,
             }
             tables.append(pd.DataFrame(columns))
         return pd.concat(tables, ignore_index=True)
 
-    def segment_edges(self, n_segments, *, hop=None, window=None):
+    def segment_edges(self, n_segments):
         """Seconds at which the segments of a clip begin and end.
 
         Parameters
         ----------
         n_segments : int
             Segments T of the clip.
-        hop, window : float or None, default=None
-            Seconds, in place of the parameters.
 
         Returns
         -------
         edges : ndarray of shape (T + 1,)
             Segment t lasts from ``edges[t]`` to ``edges[t + 1]``.
         """
-        hop, window = self._seconds(hop, window)
-        return np.append(_borders(np.arange(n_segments), hop, window), (n_segments - 1) * hop + window)
+        first = borders(np.arange(n_segments), self.hop, self._window)
+        return np.append(first, (n_segments - 1) * self.hop + self._window)
 
     def score(self, X, y, sample_weight=None, labels=None):
         """F1 of the events at a collar of one segment or, if y has labels only, the accuracy of those of the clips.
@@ -261,13 +264,9 @@ class EventDetector(MetaClassifier):
         true = event_table(y)
         return event_f1(true, self.events(X, labels=event_labels(true) if labels is None else labels), collar=self.hop)
 
-    def _seconds(self, hop, window):
-        hop, window = self.hop if hop is None else hop, self.window if window is None else window
-        window = hop if window is None else window
-        for name, value in (("hop", hop), ("window", window)):
-            if not isinstance(value, Real) or not 0 < float(value) < np.inf:
-                raise ValueError(f"{name}={value!r}; pass seconds above 0.")
-        return float(hop), float(window)
+    @property
+    def _window(self):
+        return self.hop if self.window is None else self.window
 
     def _scores(self, X, labels):
         check_is_fitted(self)
@@ -312,13 +311,3 @@ class EventDetector(MetaClassifier):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = get_tags(self.estimator).classifier_tags.multi_label
         return tags
-
-
-def _borders(segment, hop, window):
-    """Seconds at which segments begin: the start of the first, then half way between the centres of two."""
-    return np.where(segment > 0, segment * hop + (window - hop) / 2, 0.0)
-
-
-def _segments(seconds, hop):
-    """How many whole segments fit into some seconds, forgiving rounding; below 0 how many are needed."""
-    return math.floor(seconds / hop + 1e-9)

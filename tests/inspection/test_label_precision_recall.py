@@ -1,9 +1,8 @@
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 
-from skzsl import metrics
 from skzsl.inspection import LabelPrecisionRecallDisplay
+from skzsl.preprocessing import event_table
 
 mpl.use("agg")
 
@@ -36,15 +35,13 @@ def test_given_axes_and_looks_are_used():
     assert display.recall_points_.get_color() == "black"
 
 
-def test_shares_are_of_the_events_that_are_counted(monkeypatch):
-    def event_counts(y_true, y_pred, *, collar, offset_share):
-        assert (y_true, y_pred, collar, offset_share) == ("true", "predicted", 0.5, None)
-        columns = {"n_true": [4, 0, 2], "n_pred": [8, 2, 0], "n_hit": [2, 0, 0]}
-        return pd.DataFrame(columns, index=["rain", "dog", "car"])
-
-    monkeypatch.setattr(metrics, "event_counts", event_counts, raising=False)
-    display = LabelPrecisionRecallDisplay.from_events("true", "predicted", collar=0.5, offset_share=None)
-    np.testing.assert_array_equal(display.precision, [0.25, 0.0, np.nan])
-    np.testing.assert_array_equal(display.recall, [0.5, np.nan, 0.0])
-    assert display.labels == ["rain", "dog", "car"]
-    assert display.support.tolist() == [4, 0, 2]
+def test_shares_are_of_the_events_that_are_counted():
+    true = event_table([[("rain", 0.0, 2.0), ("rain", 5.0, 7.0), ("car", 1.0, 3.0)]])
+    predicted = event_table([[("rain", 0.1, 2.0), ("rain", 9.0, 9.5), ("dog", 0.0, 1.0)]])
+    display = LabelPrecisionRecallDisplay.from_events(true, predicted)
+    assert display.labels == ["car", "dog", "rain"]
+    np.testing.assert_array_equal(display.precision, [np.nan, 0.0, 0.5])
+    np.testing.assert_array_equal(display.recall, [0.0, np.nan, 0.5])
+    assert display.support.tolist() == [1, 0, 2]
+    late = LabelPrecisionRecallDisplay.from_events(true, predicted, collar=0.01)
+    np.testing.assert_array_equal(late.recall, [0.0, np.nan, 0.0])
