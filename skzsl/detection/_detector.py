@@ -20,9 +20,8 @@ from .._views import final_estimator, unwrap
 from ..metrics import event_f1
 from ..preprocessing import event_table
 from ..preprocessing._event_lists import event_labels, is_event_lists, weak_labels
-from ._runs import find_runs
+from ._find_events import find_events
 from ._smoothing import smoothed
-from ._times import borders, whole_segments
 from ._windows import joined
 
 _POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -202,25 +201,16 @@ class EventDetector(MetaClassifier):
             return other.events(X, labels)
         self._validate_params()
         check_is_fitted(self)
-        hop, window = self.hop, self._window
         candidates, values = self._candidates(labels), clip_array(X)
         n_segments = values.shape[1] if values.ndim == 3 else 1
-        size = {"max_gap": whole_segments(self.max_gap, hop), "min_length": -whole_segments(-self.min_duration, hop)}
-        tables = []
+        edges, tables = self.segment_edges(n_segments), []
+        how = {"release": self.release, "min_duration": self.min_duration, "max_gap": self.max_gap}
         for rows in row_chunks(np.broadcast_to(np.float32(0), (len(values), n_segments, 4 * len(candidates)))):
             clips = safe_indexing(X, rows) if values.ndim == 2 else values[rows]
             scores, of_clips, _ = self._at_segments(clips, labels)
             limits = self._limits(of_clips, candidates)
-            clip, label, start, stop, score = find_runs(scores, limits, release=self.release, **size)
-            last = stop == np.sum(~np.isnan(scores[:, :, 0]), axis=1)[clip]
-            columns = {
-                "clip": rows.start + clip,
-                "label": candidates[label],
-                "onset": borders(start, hop, window),
-                "offset": np.where(last, (stop - 1) * hop + window, borders(stop, hop, window)),
-                "score": score,
-            }
-            tables.append(pd.DataFrame(columns))
+            names = np.arange(rows.start, rows.stop)
+            tables.append(find_events(scores, edges, labels=candidates, threshold=limits, clips=names, **how))
         return pd.concat(tables, ignore_index=True)
 
     def segment_edges(self, n_segments):
@@ -236,8 +226,10 @@ class EventDetector(MetaClassifier):
         edges : ndarray of shape (T + 1,)
             Segment t lasts from ``edges[t]`` to ``edges[t + 1]``.
         """
-        first = borders(np.arange(n_segments), self.hop, self._window)
-        return np.append(first, (n_segments - 1) * self.hop + self._window)
+        window = self.hop if self.window is None else self.window
+        edges = self.hop * np.arange(n_segments + 1.0) + (window - self.hop) / 2
+        edges[0], edges[-1] = 0.0, (n_segments - 1) * self.hop + window
+        return edges
 
     def score(self, X, y, sample_weight=None, labels=None):
         """F1 of the events at a collar of one segment or, if y has labels only, the accuracy of those of the clips.
@@ -263,10 +255,6 @@ class EventDetector(MetaClassifier):
             raise ValueError("sample_weight weighs clips, and y has events; leave it out.")
         true = event_table(y)
         return event_f1(true, self.events(X, labels=event_labels(true) if labels is None else labels), collar=self.hop)
-
-    @property
-    def _window(self):
-        return self.hop if self.window is None else self.window
 
     def _scores(self, X, labels):
         check_is_fitted(self)

@@ -51,7 +51,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
     standardize : bool, default=True
         Scale features as :class:`skzsl.preprocessing.EmbeddingScaler` does, by the segments of the first call, inside
         the net, so that uint8 features can be given as they are.
-    lr : float, default=0.3
+    lr : float, default=0.1
         Learning rate.
     one_cycle : bool, default=True
         Let the learning rate rise to ``lr`` and fall to 0 over a fit. ``partial_fit`` trains at ``lr``.
@@ -166,7 +166,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         text_sizes=(128,),
         dropout=0.3,
         standardize=True,
-        lr=0.3,
+        lr=0.1,
         one_cycle=True,
         max_epochs="auto",
         shuffle=True,
