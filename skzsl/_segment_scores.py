@@ -86,24 +86,22 @@ class SegmentScores(KnownLabels):
         scores /= self.temperature
         return np.exp(scores, out=scores)
 
-    def _at_segments(self, X, labels, *, through=None, change=None, locality=1.0):
+    def _at_segments(self, X, labels, *, through=None, change=None, bend=None):
         """Scores (n, T, C) of segments, those of clips (n, C), and the candidates.
 
-        ``through`` is the Pipeline or search that holds this model, if X is for that; ``change`` is what to make of the
-        evidence (n, T, C) first, and ``locality`` how much of its differences counts.
+        ``through`` is the Pipeline or search that holds this model, if X is for that. ``change`` is what to make of the
+        evidence (n, T, C) first, and ``bend`` of how far it falls short of the best segment's.
         """
         check_is_fitted(self)
         clips, evidence, candidates = clips_and_evidence(self if through is None else through, X, labels)
         if change is not None:
             evidence = change(evidence)
-        return self._combine(clips[:, None], evidence, locality), clips, candidates
+        return self._combine(clips[:, None], evidence, bend), clips, candidates
 
-    def _combine(self, clips, evidence, locality):
-        """Scores (n, T, C) from those of the clips (n, 1, C) and the evidence in their segments, in place."""
-        evidence -= np.nanmax(evidence, axis=1, keepdims=True)
-        evidence *= locality
-        evidence += clips
-        return evidence
+    def _combine(self, clips, evidence, bend):
+        """Scores (n, T, C) from those of the clips (n, 1, C) and the evidence in their segments."""
+        drop = np.nanmax(evidence, axis=1, keepdims=True) - evidence
+        return clips - (drop if bend is None else bend(drop))
 
     def _limits(self, clips, candidates):
         """What the score of a segment exceeds where a label sounds, given the scores (n, C) of the clips.

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from skzsl import (
+    EventDetector,
     GlobalLocalAttentionClassifier,
     MultiLevelAttentionClassifier,
     ScoreNormalizer,
@@ -80,6 +81,8 @@ MODELS = {
         _net(GlobalLocalAttentionClassifier, _TAGGER, training="frozen_global", **_LOCAL), unseen=False, joint=("one",)
     ),
     "tuned tagger": Model(ThresholdTuner(_TAGGER, strategy="top_k", cv=KFold(2)), kinds=("several",), unseen=False),
+    "events of ridge": Model(EventDetector(ZeroShotRidge(_TEXTS))),
+    "events of tagger": Model(EventDetector(_TAGGER, smoothing=3.0, threshold=0.4), unseen=False, joint=("one",)),
     "zero rule": Model(ZeroRuleClassifier(), unseen=False),
 }
 # Those that see a clip as one vector, which is of unit length if they standardize.

@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skzsl import (
+    EventDetector,
     GlobalLocalAttentionClassifier,
     MultiLevelAttentionClassifier,
     ScoreNormalizer,
@@ -55,6 +56,7 @@ ESTIMATORS = [
         scoring="accuracy",
     ),
     ScoreNormalizer(ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30, lr=0.01, random_state=0)),
+    EventDetector(ZeroShotRidge(HashingEncoder())),
     ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0)),
     MultiLevelAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),
     MultiLevelAttentionClassifier(

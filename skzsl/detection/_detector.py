@@ -11,12 +11,12 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import HasMethods, Interval, StrOptions, fit_context, safe_indexing
+from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
 from .._fitting import all_or_nothing
 from .._meta import MetaClassifier
 from .._segments import clip_array, present_segments, row_chunks
 from .._thresholds import label_thresholds
-from .._views import final_estimator, unwrap
+from .._views import final_estimator, knows_its_labels_only, unwrap
 from ..metrics import event_f1
 from ..preprocessing import event_table
 from ..preprocessing._event_lists import event_labels, is_event_lists, weak_labels
@@ -25,6 +25,7 @@ from ._smoothing import smoothed
 from ._windows import joined
 
 _POSITIVE = Interval(Real, 0, None, closed="neither")
+_N_COHORT = 2000  # clips that tell the scale of scores
 _SECONDS = Interval(Real, 0, None, closed="left")
 
 
@@ -53,10 +54,13 @@ class EventDetector(MetaClassifier):
     smoothing : float, default=0.0
         Seconds over which the evidence of the segments is smoothed before it meets the score of the clip; the nearest
         odd number of segments.
-    smoother : {"median", "mean"}, default="mean"
-        How.
-    locality : float, default=1.0
-        How much of the differences between segments counts: with 0 a label sounds throughout its clip.
+    smoother : {"mean", "median"}, default="mean"
+        How: by a mean whose weights fall linearly to both sides, or by the median.
+    locality : float, default=0.15
+        How much the differences between segments count. A segment whose evidence is d standard deviations of the
+        scores of clips below the best of its clip has a score ``locality * d ** 2`` of these lower: small differences
+        count little, since evidence of single segments is noisy. With 0 a label sounds throughout its clip. Of taggers
+        d is the difference of log-probabilities, and so is what is subtracted.
     min_duration : float, default=0.0
         Events shorter than these seconds are dropped.
     max_gap : float, default=0.0
@@ -73,6 +77,8 @@ class EventDetector(MetaClassifier):
         Fitted on the labels of the clips.
     n_segments_ : int
         Segments of the clips of fit.
+    scale_ : float
+        Standard deviation of the scores of a label over the clips of fit, the mean over labels; 1 for taggers.
     classes_, seen_classes_, n_features_in_
         Those of ``estimator_``.
 
@@ -119,7 +125,7 @@ class EventDetector(MetaClassifier):
         release=0.0,
         smoothing=0.0,
         smoother="mean",
-        locality=1.0,
+        locality=0.15,
         min_duration=0.0,
         max_gap=0.0,
         context=None,
@@ -164,6 +170,7 @@ class EventDetector(MetaClassifier):
         with all_or_nothing(self):
             self._keep_model(fitted)
             self.n_segments_ = shape[1] if len(shape) == 3 else 1
+            self.scale_ = 1.0 if knows_its_labels_only(self.estimator) else self._scale_of(X)
             if self.threshold is not None:
                 label_thresholds(self.threshold, self.classes_, self.labels_of_fit_)
         return self
@@ -264,7 +271,7 @@ class EventDetector(MetaClassifier):
     def _at_segments(self, X, labels, **how):
         check_is_fitted(self)
         candidates, model = self._candidates(labels), final_estimator(self.estimator_)
-        how = {"locality": self.locality, "change": self._smooth, "through": self.estimator_}
+        how = {"change": self._smooth, "bend": self._bend, "through": self.estimator_}
         values = clip_array(X)
         width = self.n_segments_ if self.context is None else self.context
         if values.ndim == 2 or values.shape[1] <= width:
@@ -278,6 +285,16 @@ class EventDetector(MetaClassifier):
 
     def _smooth(self, evidence):
         return smoothed(evidence, 1 + 2 * round((self.smoothing / self.hop - 1) / 2), self.smoother)
+
+    def _bend(self, drop):
+        return self.locality * drop**2 / self.scale_
+
+    def _scale_of(self, X):
+        rows = np.arange(0, num_samples(X), -(-num_samples(X) // _N_COHORT))
+        X = X if hasattr(X, "__getitem__") else np.asarray(X)
+        scores, _ = self._scores(safe_indexing(X, rows), self.classes_)
+        deviation = scores.std(axis=0, dtype=np.float64).mean()
+        return float(deviation) if deviation > 0 else 1.0
 
     def _limits(self, clips, candidates):
         if self.threshold is None:

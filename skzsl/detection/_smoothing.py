@@ -18,7 +18,7 @@ def smoothed(evidence: np.ndarray, width: int, how: str) -> np.ndarray:
     width : int
         1 changes nothing.
     how : {"median", "mean"}
-        Of the present segments in the window.
+        Of the present segments in the window; weights of the mean fall linearly to both sides.
 
     Returns
     -------
@@ -47,6 +47,7 @@ def _median(windows):
 
 
 def _mean(windows):
+    half = windows.shape[-1] // 2
+    weights = (half + 1.0 - np.abs(np.arange(-half, half + 1))).astype(windows.dtype)
     present = ~np.isnan(windows)
-    total = np.sum(windows, axis=-1, where=present)
-    return total / np.maximum(present.sum(axis=-1), 1)
+    return np.where(present, windows, 0) @ weights / np.maximum(present @ weights, 1)

@@ -37,18 +37,16 @@ def joined(score, X: np.ndarray, lengths: np.ndarray, width: int, overlap: float
     scores : ndarray of shape (n, T, C), float32
     """
     n_clips, n_segments = X.shape[:2]
-    starts = window_starts(n_segments, width, overlap)
     views = sliding_window_view(X, width, axis=1)  # (n, places, d, width)
     total, count = np.zeros((n_clips, n_segments, n_labels), dtype=np.float32), np.zeros((n_clips, n_segments))
     at_once = max(1, _BYTES // (8 * width * max(X.shape[2], n_labels)))
     for clip in range(n_clips):
-        here = starts[starts < lengths[clip]]
-        for first in range(0, len(here), at_once):
-            places = here[first : first + at_once]
+        starts = window_starts(max(width, int(lengths[clip])), width, overlap)
+        for first in range(0, len(starts), at_once):
+            places = starts[first : first + at_once]
             for start, found in zip(places, score(views[clip, places].swapaxes(1, 2)), strict=True):
                 present = min(width, lengths[clip] - start)
                 total[clip, start : start + present] += found[:present]
                 count[clip, start : start + present] += 1
-    with np.errstate(invalid="ignore"):
-        total /= count[:, :, None]  # 0 / 0 where absent
+    total /= np.where(count > 0, count, np.nan)[:, :, None].astype(np.float32)
     return total

@@ -180,8 +180,8 @@ class ThresholdTuner(MetaClassifier):
         check_is_fitted(self)
         return clips_and_evidence(self.estimator_, X, labels)
 
-    def _combine(self, clips, evidence, locality):
-        return final_estimator(self.estimator_)._combine(clips, evidence, locality)
+    def _combine(self, clips, evidence, bend):
+        return final_estimator(self.estimator_)._combine(clips, evidence, bend)
 
     def _limits(self, clips, candidates):
         if self.strategy == "top_k":

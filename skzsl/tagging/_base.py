@@ -164,13 +164,11 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             scores /= scores.sum(axis=1, keepdims=True)
         return scores, candidates
 
-    def _combine(self, clips, evidence, locality):
-        """Shares of the highest probability, times that of the clip."""
-        highest = np.nanmax(evidence, axis=1, keepdims=True)
-        evidence /= np.maximum(highest, np.finfo(evidence.dtype).tiny)
-        evidence **= locality
-        evidence *= clips
-        return evidence
+    def _combine(self, clips, evidence, bend):
+        """Shares of the probabilities of the clips: by how much log-probabilities differ from the highest."""
+        evidence = np.log(np.maximum(evidence, np.finfo(evidence.dtype).tiny))
+        drop = np.nanmax(evidence, axis=1, keepdims=True) - evidence
+        return clips * np.exp(-(drop if bend is None else bend(drop)))
 
     def _share(self, scores, clips):
         return scores / clips

@@ -147,16 +147,37 @@ def test_without_locality_a_label_sounds_throughout_its_clip():
     assert set(events["offset"][events["clip"] != 2]) == {3 * 2.0 + 3.0}
 
 
-def test_locality_scales_what_lies_below_the_best_segment():
+def test_locality_bends_what_lies_below_the_best_segment():
     model, X = ridge()
-    whole = around(model, X).segment_scores(X)
+    whole = model.segment_scores(X)
     best = whole.max(axis=1, keepdims=True)
-    half = around(model, X, locality=0.5).segment_scores(X)
-    np.testing.assert_allclose(half, best + 0.5 * (whole - best))
-    tagger = fitted("multi-level", "several")
-    whole, half = (around(tagger, X, locality=share).segment_scores(X) for share in (1.0, 0.5))
+    scale = model.decision_function(X).std(axis=0).mean()
+    for locality in (0.3, 2.0):
+        detector = around(model, X, locality=locality)
+        assert detector.scale_ == pytest.approx(scale)
+        expected = best - scale * locality * ((best - whole) / scale) ** 2
+        np.testing.assert_allclose(detector.segment_scores(X), expected)
+
+
+def test_scores_in_another_unit_have_the_same_events():
+    X, y = data("several")
+    found = {}
+    for factor in (1.0, 100.0):
+        model = ZeroShotRidge(HashingEncoder(16)).fit(X, y)
+        model.coef_ *= factor
+        found[factor] = around(model, X, threshold=0.2 * factor, locality=1.0).events(X)
+    pd.testing.assert_frame_equal(found[1.0].drop(columns="score"), found[100.0].drop(columns="score"))
+    np.testing.assert_allclose(found[1.0]["score"], found[100.0]["score"] / 100, rtol=1e-6)
+
+
+def test_locality_bends_log_probabilities_of_taggers():
+    tagger, (X, _) = fitted("multi-level", "several"), data("several")
+    whole = tagger.segment_scores(X)
     best = whole.max(axis=1, keepdims=True)
-    np.testing.assert_allclose(half, best * np.sqrt(whole / best), rtol=1e-5)
+    detector = around(tagger, X, locality=0.7)
+    assert detector.scale_ == 1.0
+    expected = best * np.exp(-0.7 * np.log(whole / best) ** 2)
+    np.testing.assert_allclose(detector.segment_scores(X), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("smoother", ["median", "mean"])
@@ -164,14 +185,20 @@ def test_smoothing_is_of_the_present_segments_around(smoother):
     model, X = ridge()
     X = np.concatenate([X, X[::-1]], axis=1)
     X[3, 5:] = 0
-    found = around(model, X, hop=0.5, smoothing=1.6, smoother=smoother).segment_scores(X)
-    raw = model.segment_scores(X)
-    raw -= np.nanmax(raw, axis=1, keepdims=True)
+    detector = around(model, X, hop=0.5, smoothing=1.6, smoother=smoother)
+    found, raw = detector.segment_scores(X), model.segment_scores(X)
     for clip in range(len(X)):
         present = int(X[clip].any(axis=1).sum())
-        smooth = getattr(np, smoother)
-        expected = np.array([smooth(raw[clip, max(t - 1, 0) : min(t + 2, present)], axis=0) for t in range(present)])
-        expected += model.decision_function(X[[clip]])[0] - expected.max(axis=0)
+        near = [range(max(t - 1, 0), min(t + 2, present)) for t in range(present)]
+        if smoother == "median":
+            smooth = np.array([np.median(raw[clip, list(rows)], axis=0) for rows in near])
+        else:
+            weights = [[2.0 - abs(row - t) for row in rows] for t, rows in enumerate(near)]
+            smooth = np.array(
+                [np.average(raw[clip, list(rows)], axis=0, weights=w) for rows, w in zip(near, weights, strict=True)]
+            )
+        drop = smooth.max(axis=0) - smooth
+        expected = model.decision_function(X[[clip]])[0] - 0.15 * drop**2 / detector.scale_
         np.testing.assert_allclose(found[clip, :present], expected, rtol=1e-6, atol=1e-9)
         assert np.isnan(found[clip, present:]).all()
 
@@ -199,23 +226,23 @@ def test_recording_is_heard_in_windows_and_joined(overlap):
     detector = around(model, X, overlap=overlap)
     assert detector.n_segments_ == 4
     step = {0.0: 4, 0.5: 2, 0.8: 1}[overlap]
-    starts = sorted({min(start, 7) for start in range(0, 11, step)})
     scores = detector.segment_scores(recordings)
     for clip in range(len(recordings)):
         length = 6 if clip == 2 else 11
+        starts = sorted({min(start, length - 4) for start in range(0, length, step)})
         parts = np.full((len(starts), 11, 4), np.nan)
         for row, start in enumerate(starts):
-            window = recordings[clip, start : min(start + 4, length)]
-            if len(window):
-                parts[row, start : start + len(window)] = model.segment_scores(window[None])[0]
+            window = recordings[[clip], start : start + 4]
+            drop = -model.segment_scores(window)[0]
+            drop -= drop.min(axis=0)
+            parts[row, start : start + 4] = model.decision_function(window)[0] - 0.15 * drop**2 / detector.scale_
         np.testing.assert_allclose(scores[clip, :length], np.nanmean(parts[:, :length], axis=0), rtol=1e-5, atol=1e-6)
         assert np.isnan(scores[clip, length:]).all()
 
 
 def test_context_is_how_much_is_heard_at_a_time():
     model, X = ridge()
-    whole = around(model, X, context=4)
-    np.testing.assert_array_equal(whole.segment_scores(X), model.segment_scores(X))
+    np.testing.assert_array_equal(around(model, X, context=4).segment_scores(X), around(model, X).segment_scores(X))
     single = around(model, X, context=1, overlap=0.0).segment_scores(X)
     np.testing.assert_allclose(
         single, np.stack([model.decision_function(X[:, [t]]) for t in range(4)], axis=1), rtol=1e-5
@@ -268,7 +295,8 @@ def test_detector_stands_around_pipelines_and_normalizers():
     X, y = data("several")
     pipeline = make_pipeline(SegmentPooling(), ZeroShotRidge(HashingEncoder(16)))
     detector = EventDetector(ScoreNormalizer(pipeline)).fit(X, y)
-    np.testing.assert_array_equal(detector.segment_scores(X), detector.estimator_.segment_scores(X))
+    best = detector.segment_scores(X).max(axis=1)
+    np.testing.assert_allclose(best, detector.estimator_.decision_function(X))
     assert detector.events(X).equals(copy.deepcopy(detector).events(X))
 
 
