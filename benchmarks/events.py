@@ -34,8 +34,8 @@ from skzsl.preprocessing import event_table
 
 SEEDS, FOLDS = (0, 1, 2), 5
 COLUMNS = ["segment AUC", "AUC within clips", "PSDS", "segment F1", "event F1"]
-ON_AUDIOSET, ON_SOUNDSCAPES = {"locality": 0.25, "smoothing": 3.0}, {"locality": 0.5}
-CUTS = 1 - np.geomspace(0.5, 0.0005, 30)
+DETECTOR = {"smoothing": 3.0}
+CUTS = 1 - np.geomspace(0.4, 0.001, 16)
 
 
 class Part(NamedTuple):
@@ -80,7 +80,7 @@ class Strong:
             yield unseen, (self.X[rows], y.iloc[rows].drop(columns=unseen))
 
 
-def readings(model, X, labels, settings):
+def readings(model, X, labels):
     """Scores of segments by one model, read in several ways."""
 
     def detected(**how):
@@ -89,14 +89,14 @@ def readings(model, X, labels, settings):
     clip, mask = detected(locality=0.0), X.any(axis=2)
     single = as_segments(model, X, labels)
     weights = np.where(mask[:, :, None], model.estimator_.attention(X, labels=labels).swapaxes(1, 2), np.nan)
-    told = ", ".join(f"{name}={value}" for name, value in settings.items())
+    told = ", ".join(f"{name}={value}" for name, value in DETECTOR.items())
     return {
         "score of the clip in every segment": clip,
         "attention": weights,
         "segments as clips": single,
         "the sum of clip and segment": clip + single,
         "segment_scores": model.segment_scores(X, labels=labels),
-        f"EventDetector({told})": detected(**settings),
+        f"EventDetector({told})": detected(**DETECTOR),
     }
 
 
@@ -108,16 +108,18 @@ def as_segments(model, X, labels):
     return scores
 
 
-def figures(part, others):
-    """Figures of scores of segments, with the thresholds that are best on other labels."""
-    clips = range(len(part.scores))
-    inside = segment_truth(part.events, part.edges, clips=clips, labels=part.labels)
-    found = [segment_auc(inside, part.scores), within_clip_auc(inside, part.scores)]
-    found.append(psds(part.events, part.scores, part.edges, labels=part.labels))
+def figures(parts):
+    """Figures of scores of segments for each part, with the thresholds that are best on the other parts."""
+    cuts = np.nanquantile(np.concatenate([part.scores.ravel() for part in parts]), CUTS)
+    found = []
+    for part in parts:
+        inside = segment_truth(part.events, part.edges, clips=range(len(part.scores)), labels=part.labels)
+        aucs = [segment_auc(inside, part.scores), within_clip_auc(inside, part.scores)]
+        found.append([*aucs, psds(part.events, part.scores, part.edges, labels=part.labels)])
     for measure in (segment_f1, one_segment_f1):
-        cuts = np.nanquantile(np.concatenate([other.scores.ravel() for other in others]), CUTS)
-        means = [np.mean([measure(other.events, other.events_above(cut)) for other in others]) for cut in cuts]
-        found.append(measure(part.events, part.events_above(cuts[np.argmax(means)])))
+        at_cuts = np.array([[measure(part.events, part.events_above(cut)) for cut in cuts] for part in parts])
+        for row, here in zip(found, at_cuts, strict=True):
+            row.append(here[np.argmax(at_cuts.sum(axis=0) - here)])
     return found
 
 
@@ -134,16 +136,13 @@ def on_audioset(data, score):
         events = data.events[data.events["label"].isin(unseen)]
         for name, scores in score(data, unseen, train).items():
             parts.setdefault(name, []).append(Part(scores, unseen, events, edges))
-    return {
-        name: [figures(part, [other for other in of_folds if other is not part]) for part in of_folds]
-        for name, of_folds in parts.items()
-    }
+    return {name: figures(of_folds) for name, of_folds in parts.items()}
 
 
 def attention(data, unseen, train):
     """Temporal attention in a normaliser."""
     model = ScoreNormalizer(ZeroShotTemporalAttention(label_texts=data.texts, random_state=0)).fit(*train)
-    return readings(model, data.clips, unseen, ON_AUDIOSET)
+    return readings(model, data.clips, unseen)
 
 
 def ridge(data, unseen, train):
@@ -199,9 +198,9 @@ def on_soundscapes(seed):
     edges, parts = np.arange(11.0), []
     for sounds, labels in ((tune, validation), (new, unseen)):
         events = event_table(sounds.events)
-        read = readings(model, sounds.X, labels, ON_SOUNDSCAPES)
+        read = readings(model, sounds.X, labels)
         parts.append({name: Part(scores, labels, events, edges) for name, scores in read.items()})
-    return {name: figures(part, [parts[0][name]]) for name, part in parts[1].items()}
+    return {name: figures([of_tune[name], part])[1] for of_tune in parts[:1] for name, part in parts[1].items()}
 
 
 def settle():

@@ -90,7 +90,7 @@ class SegmentScores(KnownLabels):
         """Scores (n, T, C) of segments, those of clips (n, C), and the candidates.
 
         ``through`` is the Pipeline or search that holds this model, if X is for that. ``change`` is what to make of the
-        evidence (n, T, C) first, and ``bend`` of how far it falls short of the best segment's.
+        evidence (n, T, C) first, and ``bend`` of its differences from the best segment's, 0 or less, in place.
         """
         check_is_fitted(self)
         clips, evidence, candidates = clips_and_evidence(self if through is None else through, X, labels)
@@ -99,9 +99,12 @@ class SegmentScores(KnownLabels):
         return self._combine(clips[:, None], evidence, bend), clips, candidates
 
     def _combine(self, clips, evidence, bend):
-        """Scores (n, T, C) from those of the clips (n, 1, C) and the evidence in their segments."""
-        drop = np.nanmax(evidence, axis=1, keepdims=True) - evidence
-        return clips - (drop if bend is None else bend(drop))
+        """Scores (n, T, C) from those of the clips (n, 1, C) and the evidence in their segments, in place of it."""
+        evidence -= highest(evidence)
+        if bend is not None:
+            evidence = bend(evidence)
+        evidence += clips
+        return evidence
 
     def _limits(self, clips, candidates):
         """What the score of a segment exceeds where a label sounds, given the scores (n, C) of the clips.
@@ -122,6 +125,11 @@ class SegmentScores(KnownLabels):
     def _as_clips(self, X):
         """Clips (n, T, d) that say what segments (n, 1, d) do."""
         return X
+
+
+def highest(evidence):
+    """Of each clip's segments (n, 1, C), without those that are absent; many times faster than numpy.nanmax."""
+    return np.fmax.reduce(evidence, axis=1, keepdims=True)
 
 
 def clips_and_evidence(estimator, X, labels):

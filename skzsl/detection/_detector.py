@@ -286,8 +286,10 @@ class EventDetector(MetaClassifier):
     def _smooth(self, evidence):
         return smoothed(evidence, 1 + 2 * round((self.smoothing / self.hop - 1) / 2), self.smoother)
 
-    def _bend(self, drop):
-        return self.locality * drop**2 / self.scale_
+    def _bend(self, differences):
+        np.square(differences, out=differences)
+        differences *= -self.locality / self.scale_
+        return differences
 
     def _scale_of(self, X):
         rows = np.arange(0, num_samples(X), -(-num_samples(X) // _N_COHORT))

@@ -64,15 +64,14 @@ def find_events(scores, edges, *, labels, threshold, clips=None, release=0.0, mi
             f"scores has shape {scores.shape}; {len(clips)} clips, {len(edges)} edges and {len(labels)} labels need "
             f"{expected}."
         )
-    high = scores > threshold
-    low = scores > threshold - release if release else high
     # One row a clip and label, with a segment below the threshold at either end.
-    marked = _rows_with_edges(low)
-    row, edge = np.nonzero(marked[:, 1:] != marked[:, :-1])
+    marked = _rows_with_edges(scores > threshold - release)
+    row, edge = np.divmod(np.flatnonzero(marked[:, 1:] != marked[:, :-1]), scores.shape[1] + 1)
     row, start, stop = row[::2], edge[::2], edge[1::2]
-    triggers = np.pad(_rows_with_edges(high)[:, 1:].cumsum(axis=1), ((0, 0), (1, 0)))
-    kept = triggers[row, stop] > triggers[row, start]
-    row, start, stop = row[kept], start[kept], stop[kept]
+    if release:
+        risen = np.pad(_rows_with_edges(scores > threshold)[:, 1:].cumsum(axis=1), ((0, 0), (1, 0)))
+        kept = risen[row, stop] > risen[row, start]
+        row, start, stop = row[kept], start[kept], stop[kept]
     if len(row) and max_gap:
         far = edges[start[1:]] - edges[stop[:-1]] > max_gap * (1 + _ROUNDING)
         first = np.append(True, (row[1:] != row[:-1]) | far)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import Interval
 from .._indicators import balancing_chances, log_odds_of_labels
 from .._labels import refuse_nothing_to_learn
+from .._segment_scores import highest
 from .._segments import Segments, check_segments
 from .._training import EpochTraining
 from ..base import MEMORY, THRESHOLD, EmbeddingClassifier, refuse_overflow
@@ -166,9 +167,13 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
 
     def _combine(self, clips, evidence, bend):
         """Shares of the probabilities of the clips: by how much log-probabilities differ from the highest."""
-        evidence = np.log(np.maximum(evidence, np.finfo(evidence.dtype).tiny))
-        drop = np.nanmax(evidence, axis=1, keepdims=True) - evidence
-        return clips * np.exp(-(drop if bend is None else bend(drop)))
+        np.log(np.maximum(evidence, np.finfo(evidence.dtype).tiny, out=evidence), out=evidence)
+        evidence -= highest(evidence)
+        if bend is not None:
+            evidence = bend(evidence)
+        np.exp(evidence, out=evidence)
+        evidence *= clips
+        return evidence
 
     def _share(self, scores, clips):
         return scores / clips

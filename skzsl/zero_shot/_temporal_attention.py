@@ -295,7 +295,8 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         refuse_overflow(scores)
         clips, evidence = scores[:, 0], scores[:, 1:]
         penalize_seen(self, clips, candidates)
-        evidence[~mask] = np.nan
+        if not mask.all():
+            evidence[~mask] = np.nan
         return clips, evidence, candidates
 
     def _settings(self):
