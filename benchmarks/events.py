@@ -57,12 +57,12 @@ class Strong:
     def __init__(self, folder):
         self.X, self.y, self.n_train, _ = audioset.load(folder)
         with np.load(folder / "audioset_strong_dev.npz", allow_pickle=False) as stored:
-            names = stored["class_name"]
+            names = self.y.columns[stored["index_in_527"]].to_numpy()
             self.clips, self.labels = self.X[self.n_train :][stored["clip_index"]], names
             events = [stored[f"event_{part}"] for part in ("clip", "class", "onset", "offset")]
         lists = [[] for _ in self.clips]
         for clip, label, onset, offset in zip(*events, strict=True):
-            lists[clip].append((names[label].item(), float(onset), float(offset)))
+            lists[clip].append((names[label], float(onset), float(offset)))
         self.events = event_table(lists)
         described = json.loads((folder / "audioset_labels.json").read_text())
         self.texts = {
