@@ -56,8 +56,8 @@ def psds(
     clips : sequence of n clips or None, default=None
         Clips of the rows of ``y_score``; None takes 0 to n - 1.
     mask : array of shape (n, T) or None, default=None
-        1 for present segments, 0 for those that detect nothing; None takes all as present. A clip lasts until the end
-        of its last present segment.
+        1 for present segments, 0 for those that detect nothing. None takes as absent what is nan for every label at the
+        end of a clip, as in ``segment_scores``. A clip lasts until the end of its last present segment.
     dtc : float, default=0.7
         Share of a detection that must overlap with true events of its label, else it is a false positive.
     gtc : float, default=0.7
@@ -160,7 +160,7 @@ def psd_roc(
     clips : sequence of n clips or None, default=None
         Clips of the rows of ``y_score``; None takes 0 to n - 1.
     mask : array of shape (n, T) or None, default=None
-        1 for present segments, 0 for those that detect nothing; None takes all as present.
+        1 for present segments, 0 for those that detect nothing; None as for :func:`psds`.
     dtc, gtc, cttc : float
         Shares that must overlap, above 0 and at most 1, as for :func:`psds`.
     alpha_ct, alpha_st : float, default=0.0

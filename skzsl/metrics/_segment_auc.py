@@ -20,7 +20,8 @@ def segment_auc(y_true, y_score, *, mask=None, average="macro"):
     y_score : array of shape (n, T, C)
         Scores, higher where the label is likelier; only their order within a label matters.
     mask : array of shape (n, T) or None, default=None
-        1 for present segments, 0 for those that are not read; None takes all as present.
+        1 for present segments, 0 for those that are not read. None takes as absent what is nan for every label at the
+        end of a clip, as in ``segment_scores``.
     average : {"macro", None}, default="macro"
         Mean over labels, or None for one value a label, nan for labels that sound in no segment or in all.
 
@@ -67,7 +68,8 @@ def within_clip_auc(y_true, y_score, *, mask=None, average="macro"):
     y_score : array of shape (n, T, C)
         Scores, higher where the label is likelier; only their order within a clip and label matters.
     mask : array of shape (n, T) or None, default=None
-        1 for present segments, 0 for those that are not read; None takes all as present.
+        1 for present segments, 0 for those that are not read. None takes as absent what is nan for every label at the
+        end of a clip, as in ``segment_scores``.
     average : {"macro", None}, default="macro"
         Mean over labels, or None for one value a label, nan for labels without such a clip.
 

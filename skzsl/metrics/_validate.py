@@ -47,15 +47,13 @@ def check_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_mask(mask, shape) -> np.ndarray:
-    """Which segments are present, as bool (n, T); all of them for None.
+    """Which segments are present, as bool (n, T).
 
     Raises
     ------
     ValueError
         For another shape, values other than 0 and 1, and no present segment at all.
     """
-    if mask is None:
-        return np.ones(shape, dtype=bool)
     mask = np.asarray(mask)
     if mask.shape != shape:
         raise ValueError(f"mask of shape {mask.shape} must be {shape}, one value a segment.")
@@ -80,7 +78,7 @@ def check_segment_scores(y_score, mask) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"y_score of shape {y_score.shape} must be (n, T, C): clips, segments, labels.")
     if y_score.dtype.kind not in "buif":
         raise ValueError(f"y_score has dtype {y_score.dtype}; pass scores as numbers.")
-    mask = check_mask(mask, y_score.shape[:2])
+    mask = _without_trailing_nan(y_score) if mask is None else check_mask(mask, y_score.shape[:2])
     wrong = ~np.isfinite(y_score) & mask[:, :, None]
     if wrong.any():
         clip, segment, label = np.argwhere(wrong)[0].tolist()
@@ -89,6 +87,13 @@ def check_segment_scores(y_score, mask) -> tuple[np.ndarray, np.ndarray]:
             "be finite."
         )
     return y_score, mask
+
+
+def _without_trailing_nan(y_score):
+    """Which segments (n, T) are present if those at the end of a clip that are nan for every label are absent."""
+    scored = ~np.isnan(y_score).all(axis=2)
+    last = y_score.shape[1] - np.argmax(scored[:, ::-1], axis=1)
+    return np.arange(y_score.shape[1]) < np.where(scored.any(axis=1), last, 1)[:, None]
 
 
 def mean_over_labels(values: np.ndarray, average, missing: str, unit: str = "clip"):

@@ -89,7 +89,7 @@ def test_labels_without_a_value_are_left_out_and_named(scored, measure, missing)
         ([[[1], [0]]], [[[0.5]]], {}, "must both be"),
         ([[1, 0]], [[0.5, 0.2]], {}, r"y_score of shape \(1, 2\) must be"),
         ([[[2], [0]]], [[[0.5], [0.2]]], {}, "y_true holds 2"),
-        ([[[1], [0]]], [[[0.5], [np.nan]]], {}, r"y_score\[0, 1, 0\] is nan"),
+        ([[[1], [0]]], [[[np.nan], [0.5]]], {}, r"y_score\[0, 0, 0\] is nan"),
         ([[[1], [0]]], [[["a"], ["b"]]], {}, "pass scores as numbers"),
         ([[[1], [0]]], [[[0.5], [0.2]]], {"mask": [[1]]}, "mask of shape"),
         ([[[1], [0]]], [[[0.5], [0.2]]], {"mask": [[1, 0.5]]}, "mask holds 0.5"),
@@ -101,3 +101,12 @@ def test_labels_without_a_value_are_left_out_and_named(scored, measure, missing)
 def test_scores_that_cannot_be_ranked_are_refused(measure, y_true, y_score, options, message):
     with pytest.raises(ValueError, match=message):
         measure(y_true, y_score, **options)
+
+
+@pytest.mark.parametrize("measure", [segment_auc, within_clip_auc])
+def test_segments_at_the_end_that_are_nan_for_every_label_are_absent(rng, measure):
+    y_true = rng.random((20, 6, 3)) < 0.4
+    y_score = rng.normal(size=y_true.shape) + y_true
+    mask = np.arange(6) < rng.integers(3, 7, 20)[:, None]
+    hidden = np.where(mask[:, :, None], y_score, np.nan)
+    assert measure(y_true, hidden) == measure(y_true, y_score, mask=mask)
