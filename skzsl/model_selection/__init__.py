@@ -1,5 +1,6 @@
 """Class-disjoint protocols: splitters by label, scorers over unseen candidates, thresholds on held-out labels."""
 
+from ._event_scorers import event_scorer
 from ._few_shot import FewShotKFold
 from ._generalized import GeneralizedSplit
 from ._greedy import GreedyLabelFolds
@@ -17,6 +18,7 @@ __all__ = [
     "LeaveOneCategoryOut",
     "ThresholdTuner",
     "WithinCategoryKFold",
+    "event_scorer",
     "get_scorer",
     "leakage_report",
     "zero_shot_scorer",
