@@ -254,7 +254,7 @@ class EventDetector(MetaClassifier):
         sample_weight : array of shape (n,) or None, default=None
             Weights of the clips; not with events.
         labels : list of str or None, default=None
-            Candidates. None takes the labels of the events, and ``classes_`` where y has labels only.
+            Candidates. None takes the labels of the events, and ``classes_`` for a view or where y has labels only.
 
         Returns
         -------
@@ -266,7 +266,7 @@ class EventDetector(MetaClassifier):
             raise ValueError("sample_weight weighs clips, and y has events; leave it out.")
         check_consistent_length(X, y)
         true = event_table(y)
-        labels = (event_labels(true) or None) if labels is None else labels
+        labels = (event_labels(true) or None) if labels is None and not self._is_view else labels
         return event_f1(true, self.events(X, labels=labels), collar=self.hop)
 
     def _at_segments(self, X, labels, **how):

@@ -18,6 +18,7 @@ from skzsl import (
     indicator_frame,
     with_labels,
 )
+from skzsl.metrics import event_f1
 from skzsl.model_selection import ThresholdTuner
 from skzsl.preprocessing import SegmentPooling, event_table
 from skzsl.text import HashingEncoder
@@ -120,6 +121,15 @@ def test_bad_events_are_refused_with_what_to_pass():
         EventDetector(ZeroShotBilinear()).fit(X, [[(3, 0.0, 1.0)], *lists[1:]])
     with pytest.raises(ValueError, match="Clip 1 has None; pass a list of events"):
         event_table([[("rain", 0.0, 1.0)], None])
+
+
+def test_view_is_scored_by_its_own_labels():
+    model, X = ridge()
+    detector, true = around(model, X, threshold=0.05), [[("rain", 0.0, 4.0), ("dog", 0.0, 4.0)]] * len(X)
+    labels = ["dog", "thunder"]
+    expected = event_f1(event_table(true), detector.events(X, labels=labels), collar=1.0)
+    assert detector.with_labels(labels).score(X, true) == detector.score(X, true, labels=labels) == expected
+    assert detector.score(X, true) != expected
 
 
 def test_settings_changed_after_fit_are_checked_where_segments_are_scored():
