@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.base import MetaEstimatorMixin
+from sklearn.utils.validation import check_is_fitted
 
-from ._views import final_estimator, with_labels
+from ._segment_scores import clips_and_evidence
+from ._views import final_estimator, unwrap, with_labels
 from .base import EmbeddingClassifier
 
 
@@ -26,6 +28,18 @@ class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
 
     def _become_view(self):
         self.estimator_ = with_labels(self.estimator_, self.classes_)  # unknown labels are refused now
+
+    def _scores(self, X, labels):
+        check_is_fitted(self)
+        model, X = unwrap(self.estimator_, X)
+        return model._scores(X, labels)
+
+    def _clips_and_evidence(self, X, labels):
+        check_is_fitted(self)
+        return clips_and_evidence(self.estimator_, X, labels)
+
+    def _combine(self, clips, evidence, bend):
+        return final_estimator(self.estimator_)._combine(clips, evidence, bend)
 
     @property
     def n_features_in_(self):

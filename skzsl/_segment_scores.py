@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -113,8 +114,11 @@ class SegmentScores(KnownLabels):
         """
         if self._multilabel and hasattr(self, "threshold"):
             return self._thresholds(candidates)
-        marked = self._mark(clips, candidates) if self._multilabel else clips == clips.max(axis=1, keepdims=True)
-        return np.where(marked, -np.inf, clips).max(axis=1)[:, None, None]
+        best = np.arange(clips.shape[1]) == clips.argmax(axis=1)[:, None]
+        marked = self._mark(clips, candidates) if self._multilabel else best
+        others = np.where(marked, -np.inf, clips).max(axis=1, keepdims=True)
+        below = np.nextafter(clips, -np.inf)  # for labels that are predicted in spite of a tie with others
+        return np.where(marked, np.minimum(others, below), others)[:, None]
 
     def _clips_and_evidence(self, X, labels):
         """Scores (n, C) of clips, the evidence (n, T, C) in their segments, nan where absent, and the candidates."""
@@ -138,11 +142,17 @@ def clips_and_evidence(estimator, X, labels):
     Where a Pipeline makes one vector of a clip, it makes one of each segment.
     """
     model, seen = unwrap(estimator, X)
-    if np.ndim(seen) == np.ndim(X):
+    if seen is X or _n_dims(seen) >= _n_dims(X):
         return model._clips_and_evidence(seen, labels)
     clips, candidates = model._scores(seen, labels)
     evidence = segments_as_clips(lambda X: model._scores(unwrap(estimator, X)[1], labels)[0], X, clips)
     return clips, evidence, candidates
+
+
+def _n_dims(X):
+    with suppress(ValueError):  # Pipelines take what is no array of numbers too
+        return clip_array(X).ndim
+    return np.ndim(X)
 
 
 def segments_as_clips(score, X, clips):

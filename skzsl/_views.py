@@ -49,7 +49,8 @@ def with_labels(estimator, labels):
     for layer in reversed(outer):
         if isinstance(layer, Pipeline):
             step, view = view, copy.copy(layer)
-            view.__class__ = PipelineView
+            if type(layer) is Pipeline:  # what others have made of it stays theirs
+                view.__class__ = PipelineView
             view.steps = [*layer.steps[:-1], (layer.steps[-1][0], step)]
     return view
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skzsl import (
     MultiLevelAttentionClassifier,
@@ -118,3 +118,14 @@ def test_what_scores_no_texts_is_refused_before_it_is_fitted(clips):
 def test_lists_that_mix_text_and_numbers_are_refused():
     with pytest.raises(ValueError, match="mixes text"):
         indicator_frame([["rain"], [1]])
+
+
+def test_pipelines_of_a_class_of_their_own_keep_it(clips):
+    class Negated(Pipeline):
+        def decision_function(self, X):
+            return -super().decision_function(X)
+
+    X, y = clips
+    model = Negated([("model", ZeroShotRidge(HashingEncoder()))]).fit(X, y)
+    view = with_labels(model, ["siren", "sea", "wind"])
+    np.testing.assert_array_equal(view.decision_function(X), -view[-1].decision_function(X))

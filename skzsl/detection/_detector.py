@@ -8,13 +8,13 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import get_tags
+from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
 from .._fitting import all_or_nothing
 from .._meta import MetaClassifier
-from .._segments import clip_array, present_segments, row_chunks
+from .._segments import check_segments, clip_array, row_chunks
 from .._thresholds import label_thresholds
 from .._views import final_estimator, knows_its_labels_only, unwrap
 from ..metrics import event_f1
@@ -206,15 +206,19 @@ class EventDetector(MetaClassifier):
             other = copy.copy(self)
             other.hop, other.window = self.hop if hop is None else hop, self.window if window is None else window
             return other.events(X, labels)
-        self._validate_params()
         check_is_fitted(self)
         candidates, values = self._candidates(labels), clip_array(X)
         n_segments = values.shape[1] if values.ndim == 3 else 1
-        edges, tables = self.segment_edges(n_segments), []
+        tables: list = []
         how = {"release": self.release, "min_duration": self.min_duration, "max_gap": self.max_gap}
         for rows in row_chunks(np.broadcast_to(np.float32(0), (len(values), n_segments, 4 * len(candidates)))):
             clips = safe_indexing(X, rows) if values.ndim == 2 else values[rows]
-            scores, of_clips, _ = self._at_segments(clips, labels)
+            try:
+                scores, of_clips, _ = self._at_segments(clips, labels)
+            except ValueError:
+                check_segments(self, values)  # what it says of a clip names its row of X, not of these rows
+                raise
+            edges = self.segment_edges(scores.shape[1] if values.ndim == 2 else n_segments)
             limits = self._limits(of_clips, candidates)
             names = np.arange(rows.start, rows.stop)
             tables.append(find_events(scores, edges, labels=candidates, threshold=limits, clips=names, **how))
@@ -250,7 +254,7 @@ class EventDetector(MetaClassifier):
         sample_weight : array of shape (n,) or None, default=None
             Weights of the clips; not with events.
         labels : list of str or None, default=None
-            Candidates. None takes the labels of the events, and ``classes_`` where y has labels only.
+            Candidates. None takes the labels of the events, and ``classes_`` for a view or where y has labels only.
 
         Returns
         -------
@@ -260,27 +264,22 @@ class EventDetector(MetaClassifier):
             return super().score(X, y, sample_weight=sample_weight, labels=labels)
         if sample_weight is not None:
             raise ValueError("sample_weight weighs clips, and y has events; leave it out.")
+        check_consistent_length(X, y)
         true = event_table(y)
-        return event_f1(true, self.events(X, labels=event_labels(true) if labels is None else labels), collar=self.hop)
-
-    def _scores(self, X, labels):
-        check_is_fitted(self)
-        model, X = unwrap(self.estimator_, X)
-        return model._scores(X, labels)
+        labels = (event_labels(true) or None) if labels is None and not self._is_view else labels
+        return event_f1(true, self.events(X, labels=labels), collar=self.hop)
 
     def _at_segments(self, X, labels, **how):
         check_is_fitted(self)
+        self._validate_params()
+        X = unwrap(how["through"], X)[1] if "through" in how else X
         candidates, model = self._candidates(labels), final_estimator(self.estimator_)
         how = {"change": self._smooth, "bend": self._bend, "through": self.estimator_}
         values = clip_array(X)
         width = self.n_segments_ if self.context is None else self.context
         if values.ndim == 2 or values.shape[1] <= width:
             return model._at_segments(X, labels, **how)
-
-        def of_windows(windows):
-            return model._at_segments(windows, labels, **how)[0]
-
-        scores = joined(of_windows, values, present_segments(values), width, self.overlap, len(candidates))
+        scores = joined(lambda X: model._at_segments(X, labels, **how)[0], values, width, self.overlap, len(candidates))
         return scores, np.nanmax(scores, axis=1), candidates
 
     def _smooth(self, evidence):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._thresholds import label_thresholds
+
 _ROUNDING = 1e-9
 
 
@@ -18,8 +20,8 @@ def find_events(scores, edges, *, labels, threshold, clips=None, release=0.0, mi
         Segment t lasts from ``edges[t]`` to ``edges[t + 1]``, in seconds.
     labels : list of C labels
         Names of the last axis.
-    threshold : float or array that broadcasts to (n, T, C)
-        What an event rises above.
+    threshold : float, dict from label to float, or array that broadcasts to (n, T, C)
+        What an event rises above; the key None of a dict stands for all labels that it does not name.
     clips : list of n keys or None, default=None
         Names of the clips; None numbers them from 0.
     release : float, default=0.0
@@ -38,7 +40,7 @@ def find_events(scores, edges, *, labels, threshold, clips=None, release=0.0, mi
     Raises
     ------
     ValueError
-        For shapes that do not fit together.
+        For shapes that do not fit together, and thresholds that are no numbers.
 
     Examples
     --------
@@ -54,16 +56,17 @@ def find_events(scores, edges, *, labels, threshold, clips=None, release=0.0, mi
     """
     import pandas as pd
 
+    if isinstance(labels, str):
+        raise ValueError(f"labels={labels!r} is one label; pass a list of labels, such as [{labels!r}].")
     scores, edges = np.asarray(scores), np.asarray(edges, dtype=np.float64)
-    clips, labels = (
-        pd.Series(list(keys)).to_numpy() for keys in (range(len(scores)) if clips is None else clips, labels)
-    )
+    clips, labels = (pd.Series(list(keys)).array for keys in (range(len(scores)) if clips is None else clips, labels))
     expected = (len(clips), len(edges) - 1, len(labels))
     if scores.shape != expected:
         raise ValueError(
             f"scores has shape {scores.shape}; {len(clips)} clips, {len(edges)} edges and {len(labels)} labels need "
             f"{expected}."
         )
+    threshold = _checked(threshold, labels, scores.shape)
     # One row a clip and label, with a segment below the threshold at either end.
     marked = _rows_with_edges(scores > threshold - release)
     row, edge = np.divmod(np.flatnonzero(marked[:, 1:] != marked[:, :-1]), scores.shape[1] + 1)
@@ -83,6 +86,17 @@ def find_events(scores, edges, *, labels, threshold, clips=None, release=0.0, mi
     clip, label, start, stop = clip[order], label[order], start[order], stop[order]
     columns = {"clip": clips[clip], "label": labels[label], "onset": edges[start], "offset": edges[stop]}
     return pd.DataFrame({**columns, "score": _highest(scores, clip, label, start, stop)})
+
+
+def _checked(threshold, labels, shape):
+    if hasattr(threshold, "keys"):
+        return label_thresholds(threshold, np.array(labels, dtype=object), labels)
+    limits = np.asarray(threshold)
+    if limits.dtype.kind not in "biuf":
+        raise ValueError(f"threshold={threshold!r} is no number; pass one, a dict from label to number or an array.")
+    if limits.ndim > 3 or any(n not in (1, m) for n, m in zip(limits.shape[::-1], shape[::-1], strict=False)):
+        raise ValueError(f"threshold has shape {limits.shape}; pass a number or what broadcasts to {shape}.")
+    return limits
 
 
 def _rows_with_edges(marked):

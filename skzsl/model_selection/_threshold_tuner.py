@@ -5,15 +5,13 @@ from __future__ import annotations
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
-from sklearn.utils.validation import check_is_fitted
 
 from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
 from .._fitting import all_or_nothing
 from .._indicators import is_indicator, named_indicators
 from .._meta import MetaClassifier
-from .._segment_scores import clips_and_evidence
 from .._segments import clip_array
-from .._views import final_estimator, is_frozen, knows_its_labels_only, unwrap, with_labels
+from .._views import final_estimator, is_frozen, knows_its_labels_only, with_labels
 from ..base import EmbeddingClassifier
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
@@ -170,18 +168,6 @@ class ThresholdTuner(MetaClassifier):
         f1 : float
         """
         return get_scorer(self.metric)(self, X, y)
-
-    def _scores(self, X, labels):
-        check_is_fitted(self)
-        model, X = unwrap(self.estimator_, X)
-        return model._scores(X, labels)
-
-    def _clips_and_evidence(self, X, labels):
-        check_is_fitted(self)
-        return clips_and_evidence(self.estimator_, X, labels)
-
-    def _combine(self, clips, evidence, bend):
-        return final_estimator(self.estimator_)._combine(clips, evidence, bend)
 
     def _limits(self, clips, candidates):
         if self.strategy == "top_k":

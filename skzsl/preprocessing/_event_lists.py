@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..metrics._events import check_events
+from .._labels import label_array
+from ..metrics._events import COLUMNS, check_events
 from ._indicator_frame import indicator_frame
 
 
@@ -44,7 +45,7 @@ def event_table(event_lists, clips=None):
     if len(clips) != len(event_lists):
         raise ValueError(f"There are {len(clips)} clips for {len(event_lists)} lists of events; name each clip once.")
     rows = [(clip, *event) for clip, events in zip(clips, event_lists, strict=True) for event in events]
-    table = pd.DataFrame(rows, columns=["clip", "label", "onset", "offset"])
+    table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"onset": np.float64, "offset": np.float64})
 
 
@@ -61,7 +62,8 @@ def event_lists(events, clips):
     Returns
     -------
     event_lists : list of n lists of (label, onset, offset)
-        In order of onset. It serves as y of :class:`skzsl.EventDetector`, in searches too.
+        In order of onset. It serves as y of :class:`skzsl.EventDetector`, in searches too, whose ``cv`` is to be a
+        splitter, such as ``KFold(3)``: with a number, scikit-learn looks for classes in y.
 
     Raises
     ------
@@ -87,11 +89,21 @@ def event_lists(events, clips):
 
 
 def is_event_lists(y) -> bool:
-    """Whether y is a list of lists of events, and not of labels or numbers."""
+    """Whether y is a list, Series or array of lists of events, and not of labels or numbers; all may be empty.
+
+    Raises
+    ------
+    ValueError
+        For a table of events.
+    """
+    if hasattr(y, "columns") and set(COLUMNS).issubset(y.columns):
+        raise ValueError(
+            "y is a table of events; pass skzsl.preprocessing.event_lists(y, clips), a list for each clip."
+        )
+    y = y.tolist() if getattr(getattr(y, "dtype", None), "kind", "") == "O" and np.ndim(y) == 1 else y
     if not isinstance(y, list | tuple) or not y or not all(isinstance(events, list | tuple) for events in y):
         return False
-    every = [event for events in y for event in events]
-    return bool(every) and all(isinstance(event, list | tuple) for event in every)
+    return all(isinstance(event, list | tuple) for events in y for event in events)
 
 
 def event_labels(events) -> list:
@@ -107,7 +119,7 @@ def weak_labels(y, several: bool):
     ValueError
         If a clip has no label or several, and the model takes one.
     """
-    found = [sorted({event[0] for event in events}) for events in _checked(y)]
+    found = [sorted({event[0] for event in events}, key=str) for events in _checked(y)]
     if several:
         return indicator_frame(found)
     for clip, labels in enumerate(found):
@@ -116,12 +128,14 @@ def weak_labels(y, several: bool):
                 f"Clip {clip} has labels {labels}, and the estimator takes one label a clip; use one that takes "
                 "several, such as ZeroShotTemporalAttention."
             )
-    return np.array([labels[0] for labels in found])
+    return label_array([labels[0] for labels in found], "y")
 
 
 def _checked(event_lists):
     event_lists = list(event_lists)
     for clip, events in enumerate(event_lists):
+        if not isinstance(events, list | tuple):
+            raise ValueError(f"Clip {clip} has {events!r}; pass a list of events, which may be empty.")
         for event in events:
             if not isinstance(event, list | tuple) or len(event) != 3:
                 raise ValueError(f"Clip {clip} has the event {event!r}; pass (label, onset, offset).")
