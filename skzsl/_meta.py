@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.base import MetaEstimatorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from ._compat import num_samples, safe_indexing
 from ._segment_scores import clips_and_evidence
 from ._views import final_estimator, unwrap, with_labels
 from .base import EmbeddingClassifier
@@ -45,3 +47,9 @@ class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
     def n_features_in_(self):
         """Features d of a segment."""
         return self.estimator_.n_features_in_
+
+
+def cohort(X, most):
+    """Clips evenly from the rows of X, no more than some."""
+    rows = np.arange(0, num_samples(X), -(-num_samples(X) // most))
+    return safe_indexing(X if hasattr(X, "__getitem__") else np.asarray(X), rows)

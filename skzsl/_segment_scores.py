@@ -39,8 +39,9 @@ class SegmentScores(KnownLabels):
         Returns
         -------
         scores : ndarray of shape (n, T, n_labels)
-            In the units of the clip's scores, whose value a label has in its best segment: a label that is not
-            predicted for a clip is above the threshold in no segment. Absent segments are nan.
+            In the units of the clip's scores: the highest of a label is its score in the clip, so that a label that is
+            not predicted for a clip is above the threshold in no segment. Absent segments are nan. As those of clips,
+            scores in a ScoreNormalizer depend on the candidates.
 
         Raises
         ------

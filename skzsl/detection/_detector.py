@@ -11,12 +11,12 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
+from .._compat import HasMethods, Interval, StrOptions, fit_context, safe_indexing
 from .._fitting import all_or_nothing
-from .._meta import MetaClassifier
+from .._meta import MetaClassifier, cohort
 from .._segments import check_segments, clip_array, row_chunks
 from .._thresholds import label_thresholds
-from .._views import final_estimator, knows_its_labels_only, unwrap
+from .._views import final_estimator, innermost, knows_its_labels_only, unwrap
 from ..metrics import event_f1
 from ..preprocessing import event_table
 from ..preprocessing._event_lists import event_labels, is_event_lists, weak_labels
@@ -39,37 +39,39 @@ class EventDetector(MetaClassifier):
     Parameters
     ----------
     estimator : estimator, Pipeline or search
-        Any model of this package, for labels seen or unseen.
+        Any model of this package, for labels seen or unseen. What prepares the clips belongs in here, as a Pipeline.
     hop : float, default=1.0
         Seconds from the start of one segment to that of the next, as the front end makes them.
     window : float or None, default=None
         Seconds that a segment hears; None is ``hop``. Where windows overlap, the border between two segments is half
         way between their centres.
     threshold : float, array of shape (n_labels,), dict or None, default=None
-        What an event rises above, in units of ``segment_scores``. None is the threshold of the estimator, which
-        :class:`skzsl.model_selection.ThresholdTuner` tunes, or where it has none, what the best label that is not
-        predicted for the clip scores.
+        What an event rises above, in units of the scores of clips; arrays are in the order of ``classes_``, and a dict
+        needs an entry for each label, or one under None for all others. None is the threshold of the estimator, which
+        :class:`skzsl.model_selection.ThresholdTuner` tunes. Models without one (one label a clip, the k best) have
+        events of the labels that they predict, where these score above all others.
     release : float, default=0.0
         How far below the threshold an event goes on once it has begun (hysteresis).
     smoothing : float, default=0.0
-        Seconds over which the evidence of the segments is smoothed before it meets the score of the clip; the nearest
-        odd number of segments.
+        Seconds over which the evidence of the segments is smoothed before it meets the score of the clip: the nearest
+        odd number of segments, so that less than two hops smooth nothing.
     smoother : {"mean", "median"}, default="mean"
         How: by a mean whose weights fall linearly to both sides, or by the median.
     locality : float, default=0.15
-        How much the differences between segments count. A segment whose evidence is d standard deviations of the
-        scores of clips below the best of its clip has a score ``locality * d ** 2`` of these lower: small differences
-        count little, since evidence of single segments is noisy. With 0 a label sounds throughout its clip. Of taggers
-        d is the difference of log-probabilities, and so is what is subtracted.
+        How much the differences between segments count. A segment scores ``locality * scale_ * (d / scale_) ** 2``
+        less than its clip, where d is how much less evidence it has than the segment with most: small differences
+        count little, since evidence of single segments is noisy. With 0 a label sounds throughout its clip. Taggers
+        compare log-probabilities.
     min_duration : float, default=0.0
-        Events shorter than these seconds are dropped.
+        Events shorter than these seconds are dropped, after those that are near have been joined.
     max_gap : float, default=0.0
         Events of one label are joined that are no more seconds apart.
     context : int or None, default=None
         Segments that the model hears at a time; longer recordings are cut into windows of that many. None is the number
         of segments of the clips of fit.
     overlap : float, default=0.5
-        Share of each such window that the next one repeats; scores of segments in both are averaged.
+        Share of each such window that the next one repeats; scores of segments in both are averaged. 0 takes half as
+        long.
 
     Attributes
     ----------
@@ -81,11 +83,6 @@ class EventDetector(MetaClassifier):
         Standard deviation of the scores of a label over the clips of fit, the mean over labels; 1 for taggers.
     classes_, seen_classes_, n_features_in_
         Those of ``estimator_``.
-
-    References
-    ----------
-    Mesaros, Heittola, Virtanen and Plumbley (2021). Sound event detection: a tutorial. IEEE Signal Processing Magazine
-    38(5).
 
     Examples
     --------
@@ -164,8 +161,9 @@ class EventDetector(MetaClassifier):
         ValueError
             For bad X, y or parameters. A fitted detector stays as it was.
         """
-        several = get_tags(self.estimator).classifier_tags.multi_label
-        fitted = clone(self.estimator).fit(X, weak_labels(y, several) if is_event_lists(y) else y)
+        if not hasattr(innermost(self.estimator), "with_labels"):
+            raise TypeError(f"{self.estimator!r} scores no labels by their names; pass an estimator of skzsl.")
+        fitted = clone(self.estimator).fit(X, weak_labels(y, self._several) if is_event_lists(y) else y)
         shape = clip_array(X).shape
         with all_or_nothing(self):
             self._keep_model(fitted)
@@ -190,8 +188,9 @@ class EventDetector(MetaClassifier):
         Returns
         -------
         events : pandas.DataFrame
-            Columns clip (the row of X), label, onset and offset in seconds, and score, the highest of its segments.
-            Sorted by clip, then onset; ``to_csv`` writes what :func:`skzsl.datasets.read_events` reads.
+            Columns clip (the row of X; write ``events["clip"]``, since ``events.clip`` is a method), label, onset and
+            offset in seconds, and score, the highest of its segments. Sorted by clip, then onset; ``to_csv`` writes
+            what :func:`skzsl.datasets.read_events` reads.
 
         Raises
         ------
@@ -208,20 +207,14 @@ class EventDetector(MetaClassifier):
             return other.events(X, labels)
         check_is_fitted(self)
         candidates, values = self._candidates(labels), clip_array(X)
-        n_segments = values.shape[1] if values.ndim == 3 else 1
-        tables: list = []
+        check_segments(self, X)  # errors name the clip by its row of X, not of a block
+        shape, tables = (len(values), values[0].size // values.shape[-1], 4 * len(candidates)), []
         how = {"release": self.release, "min_duration": self.min_duration, "max_gap": self.max_gap}
-        for rows in row_chunks(np.broadcast_to(np.float32(0), (len(values), n_segments, 4 * len(candidates)))):
+        for rows in row_chunks(np.broadcast_to(np.float32(0), shape)):
             clips = safe_indexing(X, rows) if values.ndim == 2 else values[rows]
-            try:
-                scores, of_clips, _ = self._at_segments(clips, labels)
-            except ValueError:
-                check_segments(self, values)  # what it says of a clip names its row of X, not of these rows
-                raise
-            edges = self.segment_edges(scores.shape[1] if values.ndim == 2 else n_segments)
-            limits = self._limits(of_clips, candidates)
-            names = np.arange(rows.start, rows.stop)
-            tables.append(find_events(scores, edges, labels=candidates, threshold=limits, clips=names, **how))
+            scores, of_clips, _ = self._at_segments(clips, labels)
+            how |= {"threshold": self._limits(of_clips, candidates), "clips": np.arange(rows.start, rows.stop)}
+            tables.append(find_events(scores, self.segment_edges(scores.shape[1]), labels=candidates, **how))
         return pd.concat(tables, ignore_index=True)
 
     def segment_edges(self, n_segments):
@@ -291,9 +284,7 @@ class EventDetector(MetaClassifier):
         return differences
 
     def _scale_of(self, X):
-        rows = np.arange(0, num_samples(X), -(-num_samples(X) // _N_COHORT))
-        X = X if hasattr(X, "__getitem__") else np.asarray(X)
-        scores, _ = self._scores(safe_indexing(X, rows), self.classes_)
+        scores, _ = self._scores(cohort(X, _N_COHORT), self.classes_)
         deviation = scores.std(axis=0, dtype=np.float64).mean()
         return float(deviation) if deviation > 0 else 1.0
 
@@ -308,12 +299,22 @@ class EventDetector(MetaClassifier):
         return scores > self._limits(scores, candidates)
 
     def _probabilities(self, scores, candidates):
-        return final_estimator(self.estimator_)._probabilities(scores, candidates)
+        model = final_estimator(self.estimator_)
+        if self.threshold is not None and self._multilabel and not knows_its_labels_only(self.estimator):
+            limits = model._limits(scores, candidates)
+            if limits.ndim == 1:  # .5 is where the threshold is
+                scores = scores + (limits - self._limits(scores, candidates))
+        return model._probabilities(scores, candidates)
 
     def _share(self, scores, clips):
         return final_estimator(self.estimator_)._share(scores, clips)
 
+    @property
+    def _several(self):
+        tags = get_tags(self.estimator).classifier_tags
+        return tags is not None and tags.multi_label
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = get_tags(self.estimator).classifier_tags.multi_label
+        tags.classifier_tags.multi_label = self._several
         return tags

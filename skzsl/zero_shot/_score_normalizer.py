@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .._compat import HasMethods, Interval, StrOptions, fit_context, num_samples, safe_indexing
+from .._compat import HasMethods, Interval, StrOptions, fit_context
 from .._fitting import all_or_nothing
-from .._meta import MetaClassifier
+from .._meta import MetaClassifier, cohort
 from .._segment_scores import clips_and_evidence
 from .._views import final_estimator, innermost, unwrap
 from ..base import SEEN_PENALTY, THRESHOLD
@@ -117,11 +117,10 @@ class ScoreNormalizer(MetaClassifier):
         """
         _check_inside(innermost(self.estimator))
         fitted = clone(self.estimator).fit(X, y)
-        rows = np.arange(0, num_samples(X), -(-num_samples(X) // self.n_cohort))
         with all_or_nothing(self):
             self._keep_model(fitted)
             self._check_thresholds()
-            self.cohort_ = safe_indexing(X if hasattr(X, "__getitem__") else np.asarray(X), rows)
+            self.cohort_ = cohort(X, self.n_cohort)
             self._moments: dict = {}  # of labels, for each state of the model inside
         return self
 
@@ -145,8 +144,8 @@ class ScoreNormalizer(MetaClassifier):
         if self.norm not in ("z", "t", "zt"):
             raise ValueError(f"norm={self.norm!r}; pass 'z', 't' or 'zt'.")
         candidates = self._candidates(labels)
-        cohort = list(dict.fromkeys([*candidates.tolist(), *self.seen_classes_.tolist()]))
-        wanted = candidates.tolist() if self.norm == "z" else cohort
+        both = list(dict.fromkeys([*candidates.tolist(), *self.seen_classes_.tolist()]))
+        wanted = candidates.tolist() if self.norm == "z" else both
         scores = self._raw(X, wanted)
         total = np.ones((1, len(candidates)), dtype=scores.dtype)
         if "z" in self.norm:

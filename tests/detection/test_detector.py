@@ -9,6 +9,7 @@ from models import CASES, data, fitted, new
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 
@@ -336,3 +337,18 @@ def test_lists_and_tables_hold_the_same_events():
         event_lists(table, ["a", "a", "b", "c"])
     with pytest.raises(ValueError, match="2 clips for 3 lists"):
         event_table(lists, clips=["a", "b"])
+
+
+def test_half_is_the_probability_at_the_threshold_of_the_detector():
+    model, X = ridge()
+    detector = around(model, X, threshold={None: 0.05, "dog": 0.3})
+    assert 0 < detector.predict(X).sum() < detector.predict(X).size
+    np.testing.assert_array_equal(detector.predict(X), detector.predict_proba(X) > 0.5)
+    assert detector.segment_proba(X).max(axis=1) == pytest.approx(detector.predict_proba(X))
+
+
+def test_what_scores_no_labels_is_refused_before_it_is_trained():
+    X, y = data("one")
+    for estimator in (LinearRegression(), make_pipeline(SegmentPooling(), LogisticRegression())):
+        with pytest.raises(TypeError, match="scores no labels by their names"):
+            EventDetector(estimator).fit(X, y)
