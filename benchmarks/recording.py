@@ -78,7 +78,7 @@ def tables(figures):
         seconds = figures[name]["seconds"]
         cells = [f"{1000 * seconds[what]:.0f}" for what in ("segments", "segment_scores", "events")]
         ratios = [f"{seconds[what] / seconds['segments']:.2f}" for what in ("segment_scores", "events")]
-        rows.append([name, *cells, *ratios, str(figures[name]["found"]), f"{figures[name]['peak']:.0f}"])
+        rows.append([name, *cells, *ratios, str(figures[name]["found"]), f"{max(figures[name]['peak'], 0):.0f}"])
     header = ["", "segments as clips, ms", "segment_scores, ms", "events, ms", "ratio: segment_scores", "ratio: events"]
     header += ["events found", "peak beyond the model, MB"]
     yield "An hour of one-second segments, 527 labels", header, rows

@@ -59,7 +59,11 @@ CLIPS = [
         lambda X: X[..., :3],
         ("* fit", "* refit", "* first-partial_fit", "!nearest*", "!convex-of-scores*"),
     ),
-    Bad("fewer clips", lambda X: X[:-1], ("* predict*", "* decision_function", "* tag", "* attention", "* windows")),
+    Bad(
+        "fewer clips",
+        lambda X: X[:-1],
+        ("* predict*", "* decision_function", "* tag", "* attention", "* windows", "* segment_scores", "* events"),
+    ),
     Bad("NaN", lambda X: spoilt(X, (1, ..., 0), np.nan)),
     Bad("infinity", lambda X: spoilt(X, (1, ..., 0), -np.inf)),
     Bad("overflow", lambda X: X * 1e300, _AS_FLOAT64),
@@ -154,7 +158,7 @@ LABELS = [
     Bad(
         "the other kind",
         lambda y: ["rain", "wind"] * (len(y) // 2) if hasattr(y, "columns") else indicator_like(y),
-        ("* fit", "* refit", "* first-partial_fit", "!bilinear*", "!normalizer *", "!tuner*"),
+        ("* fit", "* refit", "* first-partial_fit", "!bilinear*", "!normalizer *", "!events *", "!tuner*"),
     ),
 ]
 
@@ -232,6 +236,7 @@ _VALUES = {
     "callbacks": [["a"], [object()], "a", 3, [("a",)], [("a", 1)], [("a", "b", "c")], {"a": 1}, [np.ndarray]],
     "classifier": ["svm", object(), BaseEstimator()],
     "clip_score": NAME,
+    "context": COUNT,
     "cv": ["five", 1, 0, 99, 2.5, object(), [], [([0], [99])], [(["a"], [1])], [3]],
     "device": [None, "gpu9", "cuda:99", "meta", "mps"],
     "dropout": [*SHARE, 1.0],
@@ -239,14 +244,18 @@ _VALUES = {
     "global_net": ["a", object(), BaseEstimator()],
     "head": NAME,
     "hidden_size": COUNT,
+    "hop": ABOVE_0,
     "init": NAME,
     "label_texts": [3, "a", object(), {"rain": ""}, {"rain": 3}, {"rain": "wind"}, {"rain": None}],
+    "locality": [*NUMBER, -1.0],
     "logit_scale": [*ABOVE_0, "fixed"],
     "lr": ABOVE_0,
     "margin": [*NUMBER, -1.0],
     "max_epochs": COUNT,
+    "max_gap": [*NUMBER, -1.0],
     "memory": [3, object(), []],
     "metric": NAME,
+    "min_duration": [*NUMBER, -1.0],
     "mixup": [*NUMBER, -1.0],
     "n_cohort": [*COUNT, 1],
     "n_conv_layers": [None, -1, 1.5],
@@ -256,11 +265,15 @@ _VALUES = {
     "norm": NAME,
     "one_cycle": FLAG,
     "optimizer": [None, "Nothing", 3, dict, print],
+    "overlap": [*SHARE, 1.0],
     "patience": COUNT,
     "random_state": ["a", 1.5, [1, 2], -1],
+    "release": [*NUMBER, -1.0],
     "scoring": ["nothing", 3, nan, good],
     "seen_penalty": [*NUMBER, np.inf],
     "shuffle": FLAG,
+    "smoother": NAME,
+    "smoothing": [*NUMBER, -1.0],
     "solver": NAME,
     "source_labels": [3, "a", [], [1, 2], ["rain"], ["rain", ""]],
     "standardize": FLAG,
@@ -284,9 +297,13 @@ _VALUES = {
 _UNREAD = {"device": ("bilinear *",), "optimizer": ("bilinear *",), "text_encoder": ("* partial_fit",)}
 
 
+_LEGAL = {"threshold=None": ("events* *",), "window=1.5": ("events* *",)}
+
+
 def _bad_parameter(name, value):
     of_the_type = isinstance(value, str | dict) or callable(value)
-    return Bad(f"{name}={value!r}", lambda _: value, _UNREAD.get(name, ()) if of_the_type else ())
+    unread = _UNREAD.get(name, ()) if of_the_type else ()
+    return Bad(f"{name}={value!r}", lambda _: value, (*unread, *_LEGAL.get(f"{name}={value!r}", ())))
 
 
 PARAMETERS = [_bad_parameter(name, value) for name, values in _VALUES.items() for value in values]

@@ -30,6 +30,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import skzsl
 from skzsl import (
+    EventDetector,
     GlobalLocalAttentionClassifier,
     MultiLevelAttentionClassifier,
     ScoreNormalizer,
@@ -87,6 +88,8 @@ MODELS = {
     "zero-rule-several": (ZeroRuleClassifier(), FLAT, SEVERAL),
     "normalizer": (ScoreNormalizer(ZeroShotBilinear(TEXTS, random_state=0)), FLAT, ONE),
     "normalizer-several": (ScoreNormalizer(ZeroShotRidge(TEXTS)), FLAT, SEVERAL),
+    "events": (EventDetector(ZeroShotBilinear(TEXTS, random_state=0)), SEGMENTS, ONE),
+    "events-several": (EventDetector(ZeroShotRidge(TEXTS)), SEGMENTS, SEVERAL),
     "tuner-several": (ThresholdTuner(ZeroShotRidge(TEXTS), cv=KFold(2)), FLAT, SEVERAL),
 }
 CALLS = {
@@ -100,6 +103,8 @@ CALLS = {
     "decision_function": lambda model, X, y, labels: model.decision_function(X, labels=labels),
     "tag": lambda model, X, y, labels: model.tag(X, labels=labels),
     "score": lambda model, X, y, labels: model.score(X, y, **({} if labels is None else {"labels": labels})),
+    "segment_scores": lambda model, X, y, labels: model.segment_scores(X, labels=labels),
+    "events": lambda model, X, y, labels: model.events(X, labels=labels),
     "attention": lambda model, X, y, labels: model.attention(X, labels=labels),
     "windows": lambda model, X, y, labels: model.windows(X),
     "with_labels": lambda model, X, y, labels: model.with_labels(labels),
