@@ -17,7 +17,7 @@ import torch
 from common import run, spread
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
-from soundscapes import make
+from soundscapes import deal, make
 
 from skzsl import (
     EventDetector,
@@ -26,7 +26,6 @@ from skzsl import (
     ZeroShotRidge,
     ZeroShotTemporalAttention,
 )
-from skzsl.datasets import make_soundscapes
 from skzsl.detection import find_events
 from skzsl.exceptions import UndefinedLabelWarning
 from skzsl.metrics import event_f1, psds, segment_auc, segment_f1, segment_truth, within_clip_auc
@@ -150,10 +149,7 @@ def ridge(data, unseen, train):
     X, y = train
     mask = X.any(axis=2)
     model = ZeroShotRidge(label_texts=data.texts).fit(X[mask], y.iloc[np.nonzero(mask)[0]])
-    scores = np.full((*data.clips.shape[:2], len(unseen)), np.nan)
-    mask = data.clips.any(axis=2)
-    scores[mask] = model.decision_function(data.clips[mask], labels=unseen)
-    return {"ZeroShotRidge on segments": scores}
+    return {"ZeroShotRidge on segments": as_segments(model, data.clips, unseen)}
 
 
 def tagger(data):
@@ -191,16 +187,16 @@ def seen(data, fitted):
 def on_soundscapes(seed):
     """Figures of each reading on labels never trained on, thresholds from others that were not trained on either."""
     settle()
-    every = np.random.default_rng(seed).permutation(make_soundscapes(1, n_segments=1, random_state=0).labels)
-    unseen, validation, known = (sorted(labels.tolist()) for labels in np.split(every, [12, 24]))
+    unseen, validation, known = deal(seed)
     train, tune, new = make(known, seed, 25), make(validation, 100 + seed, 20), make(unseen, 200 + seed, 20)
     model = ScoreNormalizer(ZeroShotTemporalAttention(random_state=seed)).fit(train.X, train.y)
-    edges, parts = np.arange(11.0), []
-    for sounds, labels in ((tune, validation), (new, unseen)):
-        events = event_table(sounds.events)
-        read = readings(model, sounds.X, labels)
-        parts.append({name: Part(scores, labels, events, edges) for name, scores in read.items()})
-    return {name: figures([of_tune[name], part])[1] for of_tune in parts[:1] for name, part in parts[1].items()}
+
+    def parts(sounds, labels):
+        events, read = event_table(sounds.events), readings(model, sounds.X, labels)
+        return {name: Part(scores, labels, events, np.arange(11.0)) for name, scores in read.items()}
+
+    of_tune = parts(tune, validation)
+    return {name: figures([of_tune[name], part])[1] for name, part in parts(new, unseen).items()}
 
 
 def settle():

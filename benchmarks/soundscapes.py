@@ -21,6 +21,12 @@ F1 = {"micro F1": partial(multilabel_f1, average="micro"), "macro F1": multilabe
 MODELS = {"attention": {}, "uniform": {"alpha": 0.0, "train_on": "fused"}}
 
 
+def deal(seed):
+    """Labels that are unseen, that choose the threshold, and that are trained."""
+    every = np.random.default_rng(seed).permutation(make_soundscapes(1, n_segments=1, random_state=0).labels)
+    return [sorted(labels.tolist()) for labels in np.split(every, [12, 24])]
+
+
 def make(labels, seed, clips_per_label):
     """Clips of ten seconds with 1 to 4 events."""
     return make_soundscapes(clips_per_label, labels=labels, n_segments=10, max_events=4, random_state=seed)
@@ -38,8 +44,7 @@ def localisation(model, sounds, labels):
 
 def measure(seed):
     """Figures of both models with one draw of unseen labels."""
-    every = np.random.default_rng(seed).permutation(make_soundscapes(1, n_segments=1, random_state=0).labels)
-    unseen, validation, seen = (sorted(labels.tolist()) for labels in np.split(every, [12, 24]))
+    unseen, validation, seen = deal(seed)
     train, tune, new = make(seen, seed, 25), make(validation, 100 + seed, 20), make(unseen, 200 + seed, 20)
     known = make(seen, 300 + seed, 4)
     zero = ZeroRuleClassifier().fit(new.X, new.y).predict(new.X)

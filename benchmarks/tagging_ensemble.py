@@ -7,13 +7,12 @@ on the evaluation set. Scores of a member are kept in ``benchmarks/cache``, so t
 import joblib
 import numpy as np
 import torch
-from audioset_tagging import HEADLINES, fit, load
+from audioset_tagging import BEST, HEADLINES, fit, load
 from common import HERE, identity, run
 
 from skzsl import GlobalLocalAttentionClassifier, MultiLevelAttentionClassifier
 from skzsl.metrics import d_prime, mean_average_precision, mean_roc_auc
 
-BEST, LEVELS, SINGLE = (HEADLINES[name] for name in ("global-local over 1-A-1-A-1-A", "2-A-1-A", "single level (2-A)"))
 DEFAULTS = {
     "GlobalLocalAttentionClassifier()": (GlobalLocalAttentionClassifier(), 0),
     "MultiLevelAttentionClassifier()": (MultiLevelAttentionClassifier(), 0),
@@ -21,8 +20,7 @@ DEFAULTS = {
 MEMBERS = {
     "global-local over 1-A-1-A-1-A": (BEST, 0),
     **DEFAULTS,
-    "2-A-1-A": (LEVELS, 0),
-    "single level (2-A)": (SINGLE, 0),
+    **{name: (HEADLINES[name], 0) for name in ("2-A-1-A", "single level (2-A)")},
 }
 
 SEEDS = {f"global-local over 1-A-1-A-1-A, seed {seed}": (BEST, seed) for seed in (0, 1)}

@@ -121,8 +121,13 @@ def clip_array(X, estimator=None) -> np.ndarray:
 
 def row_chunks(values: np.ndarray) -> Iterator[slice]:
     """Slices of rows that hold about 16 MiB of float64 each."""
-    row_bytes = 8 * max(1, int(np.prod(values.shape[1:])))
-    return gen_batches(len(values), max(1, _CHUNK_BYTES // row_bytes))
+    return chunks_of(values.shape)
+
+
+def chunks_of(shape) -> Iterator[slice]:
+    """Slices of the rows of an array of some shape, as :func:`row_chunks`."""
+    row_bytes = 8 * max(1, int(np.prod(shape[1:])))
+    return gen_batches(shape[0], max(1, _CHUNK_BYTES // row_bytes))
 
 
 def _unpacked(X):

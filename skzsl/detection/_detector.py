@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import HasMethods, Interval, StrOptions, fit_context, safe_indexing
 from .._fitting import all_or_nothing
 from .._meta import MetaClassifier, cohort
-from .._segments import check_segments, clip_array, row_chunks
+from .._segments import check_segments, chunks_of, clip_array
 from .._thresholds import label_thresholds
 from .._views import final_estimator, innermost, knows_its_labels_only, unwrap
 from ..metrics import event_f1
@@ -206,11 +206,11 @@ class EventDetector(MetaClassifier):
             other.hop, other.window = self.hop if hop is None else hop, self.window if window is None else window
             return other.events(X, labels)
         check_is_fitted(self)
-        candidates, values = self._candidates(labels), clip_array(X)
-        check_segments(self, X)  # errors name the clip by its row of X, not of a block
+        candidates = self._candidates(labels)
+        values = check_segments(self, X).values  # errors name the clip by its row of X, not of a block
         shape, tables = (len(values), values[0].size // values.shape[-1], 4 * len(candidates)), []
         how = {"release": self.release, "min_duration": self.min_duration, "max_gap": self.max_gap}
-        for rows in row_chunks(np.broadcast_to(np.float32(0), shape)):
+        for rows in chunks_of(shape):
             clips = safe_indexing(X, rows) if values.ndim == 2 else values[rows]
             scores, of_clips, _ = self._at_segments(clips, labels)
             how |= {"threshold": self._limits(of_clips, candidates), "clips": np.arange(rows.start, rows.stop)}
