@@ -26,6 +26,8 @@ def write_audacity_labels(events, path, *, clip=None):
         tab or a line break.
     FileNotFoundError
         If the folder is missing.
+    OSError
+        If the disk is full; a file that is there is left as it was.
 
     See Also
     --------

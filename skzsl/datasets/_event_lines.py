@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-import uuid
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from .._atomic import replacing
 from ..metrics._events import check_events
 
 
@@ -188,16 +187,11 @@ def write_table(frame, path, *, header):
     ------
     FileNotFoundError
         If the folder is missing.
+    OSError
+        If the disk is full.
     """
     text = frame.to_csv(
         sep="\t", header=header, index=False, float_format="%.6f", quoting=csv.QUOTE_NONE, lineterminator="\n"
     )
-    path = Path(path).resolve()
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder {str(path.parent)!r} is missing; make it first.")
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
+    with replacing(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -40,6 +40,8 @@ def write_raven_table(events, path, *, clip=None, label_column="Annotation", ban
         or a line break, a score that is no finite number, and a ``label_column`` or ``band`` that a table cannot have.
     FileNotFoundError
         If the folder is missing.
+    OSError
+        If the disk is full; a file that is there is left as it was.
 
     See Also
     --------
