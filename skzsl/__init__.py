@@ -18,6 +18,10 @@ _HOMES = {
     "ZeroShotRidgeCV": "skzsl.zero_shot",
     "ZeroShotTemporalAttention": "skzsl.zero_shot",
     "indicator_frame": "skzsl.preprocessing",
+    "load": "skzsl.persistence",
+    "model_card": "skzsl.persistence",
+    "read_header": "skzsl.persistence",
+    "save": "skzsl.persistence",
     "with_labels": "skzsl._views",
 }
 __all__ = [*_HOMES]

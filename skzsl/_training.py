@@ -182,6 +182,7 @@ class EpochTraining:
         n_before = len(net.epochs_since(0))
         net.set_params(batch_size=self._batch_size(len(targets)), fixed_inputs=fixed_inputs)
         net.train(inputs, targets, epochs=course.epochs, lr=self._rate(*fixed_inputs), partial=course.partial)
+        net.goes_on_ = course.partial or self.warm_start
         self._net, self._net_settings = net, settings
         self._record(net.epochs_since(n_before), course.going_on)
 
@@ -208,5 +209,5 @@ def auto_batch_size(n_clips: int) -> int:
 
 def _comparable(setting):
     if hasattr(setting, "get_params"):  # an estimator, whose parameters may change in place
-        return type(setting), sorted((name, repr(value)) for name, value in setting.get_params().items())
+        return type(setting).__name__, sorted((name, repr(value)) for name, value in setting.get_params().items())
     return tuple(setting) if isinstance(setting, list | np.ndarray) else setting

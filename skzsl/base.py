@@ -232,6 +232,11 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         view._become_view()
         return view
 
+    def __copy__(self):
+        copied = type(self).__new__(type(self))  # shares all, where a pickle leaves out what can be computed anew
+        copied.__dict__.update(vars(self))
+        return copied
+
     def _become_view(self):
         """Prepare a copy of a fitted model to be a view of it."""
 

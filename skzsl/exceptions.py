@@ -13,6 +13,8 @@ __all__ = [
     "UndefinedLabelWarning",
     "UnknownWordError",
     "UnknownWordWarning",
+    "UntrustedModelError",
+    "UntrustedTypeWarning",
 ]
 
 
@@ -50,6 +52,14 @@ class ModelNotFoundError(OSError):
 
 class ModelIntegrityError(OSError):
     """A model file is damaged or is not the file its hash says it should be."""
+
+
+class UntrustedModelError(ValueError):
+    """A model file holds types of other packages, whose code would run when it is loaded."""
+
+
+class UntrustedTypeWarning(UserWarning):
+    """A model was saved that holds types of other packages, which whoever loads it has to trust."""
 
 
 _PASSED = {"skzsl", "sklearn", "joblib"}  # whose lines are not the caller's

@@ -53,15 +53,18 @@ def check_callbacks(callbacks):
     return list(callbacks or [])
 
 
-def early_stopping(monitor, patience):
+class BestEpoch(EarlyStopping):
     """Stop when ``monitor`` has not improved for ``patience`` epochs and go back to the best weights."""
-    return EarlyStopping(
-        monitor=monitor,
-        patience=patience,
-        lower_is_better=monitor.endswith("_loss"),
-        load_best=True,
-        sink=_silent,
-    )
+
+    def __init__(self, monitor, patience):
+        lower = monitor.endswith("_loss")
+        super().__init__(monitor, patience=patience, lower_is_better=lower, load_best=True, sink=_silent)
+
+    def __getstate__(self):
+        return {"monitor": self.monitor, "patience": self.patience}
+
+    def __setstate__(self, state):
+        self.__dict__.update(vars(type(self)(**state)))
 
 
 def acts_on_batches(callback):

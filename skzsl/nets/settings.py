@@ -7,6 +7,34 @@ from contextlib import contextmanager
 
 import torch
 
+from .callbacks import BestEpoch, Progress, check_callbacks, sets_rates
+
+
+def net_parameters(estimator):
+    """Arguments of :class:`EmbeddingNet` from an estimator's training parameters.
+
+    Raises
+    ------
+    ValueError
+        For callbacks that skorch cannot call, and for a device or an optimiser that is not there.
+    """
+    callbacks = check_callbacks(estimator.callbacks)
+    if getattr(estimator, "one_cycle", False) and any(sets_rates(callback) for callback in callbacks):
+        raise ValueError("callbacks hold an LRScheduler, and one_cycle=True sets the rates too; pass one_cycle=False.")
+    if estimator.validation_fraction is not None:
+        callbacks.append(BestEpoch(estimator._stops_on, estimator.patience))
+    if estimator.verbose:
+        callbacks.append(Progress())
+    return {
+        "shuffle": estimator.shuffle,
+        "device": resolve_device(estimator.device),
+        "callbacks": callbacks,
+        "validation_fraction": estimator.validation_fraction,
+        "random_state": estimator.random_state,
+        "verbose": 0,
+        **resolve_optimizer(estimator.optimizer, estimator.weight_decay),
+    }
+
 
 def resolve_device(device):
     """Turn "auto" into "cuda" where there is a GPU and "cpu" elsewhere; check any other name.

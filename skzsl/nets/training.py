@@ -17,10 +17,11 @@ from skorch import NeuralNet
 from .._indicators import balancing_chances
 from .augmentation import MixedBatches
 from .batches import RowBatches, RowData
-from .callbacks import Progress, acts_on_batches, check_callbacks, early_stopping, sets_rates
+from .callbacks import Progress, acts_on_batches
 from .layers import widened
 from .schedule import CycledBatches, WeightAverage
-from .settings import fresh_autocast, resolve_device, resolve_optimizer, seeded
+from .settings import fresh_autocast, seeded
+from .state import restore, state_of
 
 _PREDICT_ROWS = 1024
 
@@ -80,6 +81,8 @@ class EmbeddingNet(NeuralNet):
         self.one_cycle = one_cycle
         self.averaged_epochs = averaged_epochs
         self.random_state = random_state
+        self.goes_on_ = False  # whether the next training goes on from what the optimiser has gathered
+        self._start = None
 
     def train(self, inputs, targets, *, epochs, lr=None, partial=False):
         """Train for some epochs from the present weights, if any, at another learning rate if one is given.
@@ -282,33 +285,18 @@ class EmbeddingNet(NeuralNet):
             self.__dict__["_fixed"] = held = (self.fixed_inputs, tensors)
         return held[1]
 
+    def initialize_module(self):
+        """Build the module, around the weights of a net that is rebuilt without drawing others."""
+        start, self._start = self._start, None
+        if start is None:
+            return super().initialize_module()
+        with torch.device("meta"):
+            super().initialize_module()
+        self.module_.load_state_dict(start, assign=True)
+        return self
+
     def __getstate__(self):
-        state = super().__getstate__()
-        state.pop("_fixed", None)
-        return state
+        return state_of(self)
 
-
-def net_parameters(estimator):
-    """Arguments of :class:`EmbeddingNet` from an estimator's training parameters.
-
-    Raises
-    ------
-    ValueError
-        For callbacks that skorch cannot call, and for a device or an optimiser that is not there.
-    """
-    callbacks = check_callbacks(estimator.callbacks)
-    if getattr(estimator, "one_cycle", False) and any(sets_rates(callback) for callback in callbacks):
-        raise ValueError("callbacks hold an LRScheduler, and one_cycle=True sets the rates too; pass one_cycle=False.")
-    if estimator.validation_fraction is not None:
-        callbacks.append(early_stopping(estimator._stops_on, estimator.patience))
-    if estimator.verbose:
-        callbacks.append(Progress())
-    return {
-        "shuffle": estimator.shuffle,
-        "device": resolve_device(estimator.device),
-        "callbacks": callbacks,
-        "validation_fraction": estimator.validation_fraction,
-        "random_state": estimator.random_state,
-        "verbose": 0,
-        **resolve_optimizer(estimator.optimizer, estimator.weight_decay),
-    }
+    def __setstate__(self, state):
+        restore(self, state)

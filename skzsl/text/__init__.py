@@ -3,7 +3,7 @@
 from ._clap import ClapTextEncoder
 from ._hashing import HashingEncoder
 from ._kernel import TextKernel
-from ._lookup import LookupEncoder
+from ._lookup import LookupEncoder, VectorTable
 from ._names import NameReader
 from ._prompts import Prompts, WordAverage
 from ._sentence import SentenceEncoder
@@ -17,6 +17,7 @@ __all__ = [
     "Prompts",
     "SentenceEncoder",
     "TextKernel",
+    "VectorTable",
     "WordAverage",
     "WordVectorEncoder",
 ]

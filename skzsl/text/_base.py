@@ -81,6 +81,10 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _encode(self, texts: list[str]) -> np.ndarray:
         raise NotImplementedError
 
+    def _reference(self) -> dict:
+        """What a file says of the encoder, whose text model or word vectors it does not hold."""
+        return {"class": type(self).__name__}
+
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_n_features_out")  # asked by the pipelines that end in an encoder
 

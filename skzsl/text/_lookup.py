@@ -1,5 +1,6 @@
 """Texts to vectors by a given table."""
 
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,12 +9,59 @@ from ..exceptions import UnknownWordError
 from ._base import TextEncoder
 
 
+class VectorTable(Mapping):
+    """Vectors by text, in one array: what a table of :class:`LookupEncoder` is stored as.
+
+    Parameters
+    ----------
+    texts : list of str
+        The texts.
+    vectors : array of shape (n_texts, k)
+        The vector of each.
+
+    Examples
+    --------
+    >>> from skzsl.text import VectorTable
+    >>> VectorTable(["rain", "dog bark"], [[1.0, 0.0], [0.0, 1.0]])["rain"]
+    array([1., 0.])
+    """
+
+    def __init__(self, texts, vectors):
+        self._rows = {text: row for row, text in enumerate(texts)}
+        self._vectors = np.asarray(vectors)
+        if self._vectors.ndim != 2 or not len(self._vectors) == len(self._rows) == len(texts):
+            raise ValueError(
+                f"{len(self._rows)} texts and vectors of shape {self._vectors.shape}; give each text one vector, once."
+            )
+
+    @classmethod
+    def of(cls, table):
+        """Take the vectors of any table that :class:`LookupEncoder` takes."""
+        texts = list(table) if isinstance(table, Mapping) else list(table.index)
+        return cls(texts, np.stack(list(table.values())) if isinstance(table, Mapping) else table.to_numpy())
+
+    def __getitem__(self, text):
+        return self._vectors[self._rows[text]]
+
+    def __iter__(self):
+        return iter(self._rows)
+
+    def __len__(self):
+        return len(self._rows)
+
+    def __getstate__(self):
+        return {"texts": json.dumps(list(self._rows)), "vectors": self._vectors}
+
+    def __setstate__(self, state):
+        self.__dict__.update(vars(VectorTable(json.loads(state["texts"]), state["vectors"])))
+
+
 class LookupEncoder(TextEncoder):
     """Look every text up in a table of vectors that you have already.
 
     Parameters
     ----------
-    table : dict of str to array of shape (k,), or DataFrame indexed by text
+    table : dict of str to array of shape (k,), VectorTable, or DataFrame indexed by text
         The vectors, checked as texts use them. They are part of the encoder and of its pickles; for large tables see
         :class:`WordVectorEncoder`, which keeps the path only.
 

