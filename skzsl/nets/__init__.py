@@ -7,8 +7,9 @@ from .global_local import ConvStream, GlobalLocalModule
 from .inference import apply_in_batches
 from .multi_level import MultiLevelAttentionModule
 from .ranking import MultilabelRankingLoss
+from .settings import net_parameters
 from .tagging_loss import TaggingLoss, validation_map
-from .training import EmbeddingNet, net_parameters
+from .training import EmbeddingNet
 from .weighted_ranking import WeightedRankingLoss
 
 __all__ = [

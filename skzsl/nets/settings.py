@@ -1,4 +1,4 @@
-"""Devices, optimisers and seeds of torch, from what estimators are given."""
+"""Arguments of nets, devices, optimisers and seeds of torch, from what estimators are given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,35 @@ import inspect
 from contextlib import contextmanager
 
 import torch
+
+from .._locks import only_one
+from .callbacks import Progress, check_callbacks, early_stopping, sets_rates
+
+
+def net_parameters(estimator):
+    """Arguments of :class:`EmbeddingNet` from an estimator's training parameters.
+
+    Raises
+    ------
+    ValueError
+        For callbacks that skorch cannot call, and for a device or an optimiser that is not there.
+    """
+    callbacks = check_callbacks(estimator.callbacks)
+    if getattr(estimator, "one_cycle", False) and any(sets_rates(callback) for callback in callbacks):
+        raise ValueError("callbacks hold an LRScheduler, and one_cycle=True sets the rates too; pass one_cycle=False.")
+    if estimator.validation_fraction is not None:
+        callbacks.append(early_stopping(estimator._stops_on, estimator.patience))
+    if estimator.verbose:
+        callbacks.append(Progress())
+    return {
+        "shuffle": estimator.shuffle,
+        "device": resolve_device(estimator.device),
+        "callbacks": callbacks,
+        "validation_fraction": estimator.validation_fraction,
+        "random_state": estimator.random_state,
+        "verbose": 0,
+        **resolve_optimizer(estimator.optimizer, estimator.weight_decay),
+    }
 
 
 def resolve_device(device):
@@ -79,9 +108,12 @@ def fresh_autocast():
 
 @contextmanager
 def seeded(seed, device):
-    """Seed torch's generators inside, and leave them as they were."""
+    """Seed torch's generators inside, and leave them as they were.
+
+    Layers and dropout draw from these, which all threads share, so that one thread trains at a time.
+    """
     devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with only_one("training"), torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         for index in devices:
             torch.cuda.default_generators[index].manual_seed(seed)
