@@ -19,8 +19,7 @@ def all_or_nothing(estimator):
     try:
         yield
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        estimator.__dict__ = before  # in one step, which a second interrupt cannot part
         raise
 
 

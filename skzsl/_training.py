@@ -170,14 +170,15 @@ class EpochTraining:
     def _train_net(self, module, criterion, inputs, targets, course, *, build, fixed_inputs=()):
         """Train ``module`` on arrays with one row a clip; ``build`` are its arguments.
 
-        The net of the last call goes on unless a parameter that it cannot take anew has changed.
+        A copy of the net of the last call goes on unless a parameter that it cannot take anew has changed.
         """
         from .nets import EmbeddingNet, net_parameters
 
         given = self.get_params(deep=False)
         settings = {name: _comparable(given[name]) for name in given.keys() - _FREE.union(self._post_fit)}  # type: ignore[attr-defined]
-        net = self._net if course.going_on else None
-        if net is None or self._net_settings != settings:
+        if course.going_on and self._net is not None and self._net_settings == settings:
+            net = self._net.twin()
+        else:
             net = EmbeddingNet(module, criterion, **build, **net_parameters(self))
         n_before = len(net.epochs_since(0))
         net.set_params(batch_size=self._batch_size(len(targets)), fixed_inputs=fixed_inputs)
@@ -189,10 +190,6 @@ class EpochTraining:
     def _rate(self, *fixed_inputs):
         """The learning rate, given what else the module reads."""
         return self.lr
-
-    def _become_view(self):
-        super()._become_view()  # type: ignore[misc]
-        self._net_settings = None  # training a view must not train the net of the model
 
     def _record(self, history, going_on):
         earlier = self.history_ if going_on else []

@@ -21,6 +21,8 @@ def fingerprint(thing):
 def _walk(thing, path, found, met):
     if isinstance(thing, torch.Tensor):
         thing = thing.detach().cpu().numpy()
+    if isinstance(thing, np.random.RandomState):
+        thing = thing.get_state(legacy=False)
     if isinstance(thing, pd.DataFrame | pd.Series):
         thing = thing.to_dict()
     if isinstance(thing, np.ndarray) and thing.dtype != object:
@@ -35,6 +37,8 @@ def _walk(thing, path, found, met):
     found[path] = first, type(thing)
     if first != path:  # an object that holds itself
         return
+    if isinstance(thing, set | frozenset):  # which a copy holds in another order
+        thing = sorted(thing, key=repr)
     items = enumerate(thing) if listed else thing.items() if isinstance(thing, dict) else ()
     for number, (key, item) in enumerate([*items, *attributes.items()]):
         name = key if isinstance(key, str) else number  # an optimiser has tensors as keys

@@ -1,4 +1,4 @@
-"""Devices, optimisers and seeds of torch, from what estimators are given."""
+"""Arguments of nets, devices, optimisers and seeds of torch, from what estimators are given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
+from .._locks import only_one
 from .callbacks import BestEpoch, Progress, check_callbacks, sets_rates
 
 
@@ -107,9 +108,12 @@ def fresh_autocast():
 
 @contextmanager
 def seeded(seed, device):
-    """Seed torch's generators inside, and leave them as they were."""
+    """Seed torch's generators inside, and leave them as they were.
+
+    Layers and dropout draw from these, which all threads share, so that one thread trains at a time.
+    """
     devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with only_one("training"), torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         for index in devices:
             torch.cuda.default_generators[index].manual_seed(seed)

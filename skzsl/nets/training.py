@@ -8,6 +8,7 @@ without batch callbacks run a lean loop, and inputs that are not one row a clip 
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 
 import numpy as np
 import torch
@@ -24,6 +25,10 @@ from .settings import fresh_autocast, seeded
 from .state import restore, state_of
 
 _PREDICT_ROWS = 1024
+
+
+class TrainingEnded(Exception):
+    """A callback wants no more epochs."""
 
 
 class EmbeddingNet(NeuralNet):
@@ -92,20 +97,28 @@ class EmbeddingNet(NeuralNet):
         if not self.initialized_:
             self._split_seed, seed = check_random_state(self.random_state).randint(2**31 - 1, size=2)
             self._rng = np.random.RandomState(seed)
-        before = self._snapshot() if self.initialized_ else None
         try:
             self._change_lr(self.lr if lr is None else lr)
             with fresh_autocast(), seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
                 self._train(inputs, targets, epochs, partial)
-        except BaseException:
-            if before is not None:
-                self._restore(before)
-            raise
         finally:
             for _, callback in getattr(self, "callbacks_", []):
                 if isinstance(callback, Progress):
                     callback.close()
         return self
+
+    def twin(self):
+        """Copy to go on with, so that this net stays as it was if that fails.
+
+        Only what training changes is a copy; callbacks, records of epochs and arguments of parts are the same.
+        """
+        arguments = (value for name, value in vars(self).items() if "__" in name)
+        callbacks = (callback for _, callback in self.callbacks_)
+        same = [self.callbacks, self.fixed_inputs, *self.history_, *callbacks, *arguments]
+        memo = {id(thing): thing for thing in same}
+        # copy.deepcopy would leave attributes of an optimiser out. A schedule has put another step in its own's place.
+        _copy(self.optimizer_, memo, without="step")
+        return _copy(self, memo)
 
     def _train(self, inputs, targets, epochs, partial):
         if not self.initialized_:
@@ -116,13 +129,8 @@ class EmbeddingNet(NeuralNet):
         self._average = WeightAverage(self.module_) if self.averaged_epochs and not partial else None
         self.notify("on_train_begin", X=inputs, y=targets)
         try:
-            self.fit_loop(inputs, targets)
-        except KeyboardInterrupt:
-            # Early stopping interrupts after an epoch; a person interrupts anywhere.
-            measured = "valid_loss" if self.validation_score is None else "valid_map"
-            last = "train_loss" if self.validation_fraction is None else measured
-            if not self.history_ or last not in self.history_[-1]:
-                raise
+            with suppress(TrainingEnded):
+                self.fit_loop(inputs, targets)
         finally:
             average, self._average = self._average, None
             for group in self.optimizer_.param_groups if self._cycle else []:
@@ -133,17 +141,19 @@ class EmbeddingNet(NeuralNet):
         if not all(torch.isfinite(parameter).all() for parameter in self.module_.parameters()):
             raise ValueError(self._divergence("weights are no longer finite"))
 
-    def _snapshot(self):
-        states = (self.module_.state_dict(), self.optimizer_.state_dict(), self._best, self._rng.get_state())
-        return copy.deepcopy(states), list(self.history_), self.lr
+    def notify(self, method_name, **arguments):
+        """Tell the callbacks. One that raises KeyboardInterrupt after an epoch, as skorch's do, ends it there.
 
-    def _restore(self, snapshot):
-        (module, optimizer, self._best, rng), history, lr = snapshot
-        self.set_params(lr=lr)
-        self.module_.load_state_dict(module)
-        self.optimizer_.load_state_dict(optimizer)
-        self._rng.set_state(rng)
-        self.history_[:] = history
+        An interrupt from the keyboard at any other place is passed on.
+        """
+        getattr(self, method_name)(self, **arguments)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **arguments)
+            except KeyboardInterrupt:
+                if method_name != "on_epoch_end":
+                    raise
+                raise TrainingEnded from None
 
     def _change_lr(self, lr):
         """Take another learning rate from now on, as the start of schedules too."""
@@ -300,3 +310,11 @@ class EmbeddingNet(NeuralNet):
 
     def __setstate__(self, state):
         restore(self, state)
+
+
+def _copy(thing, memo, without=None):
+    """Copy an object attribute by attribute, noting it in the ``memo`` of copy.deepcopy."""
+    memo[id(thing)] = made = object.__new__(type(thing))
+    kept = {name: value for name, value in vars(thing).items() if name != without}
+    vars(made).update(copy.deepcopy(kept, memo))
+    return made
