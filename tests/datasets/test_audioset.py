@@ -259,7 +259,7 @@ def test_damaged_and_foreign_npz_files_are_refused_by_name(tmp_path):
             load_audioset_vggish(path)
     bits = np.packbits([[0, 1, 0, 1], [1, 0, 0, 0]], axis=1)
     for packed in (bits[:1], np.hstack([bits, bits]), bits.astype(np.int64), np.eye(2, 4, dtype=np.uint8)):
-        with pytest.raises(ValueError, match=r"bad.npz' is damaged: Y_packed of shape .* 4 labels of 2 clips"):
+        with pytest.raises(ValueError, match=r"bad.npz' is damaged: Y_packed of shape"):
             load_audioset_vggish(write_npz(path, Y_packed=packed))
     with pytest.raises(ValueError, match=r"bad.npz' names a class twice"):
         load_audioset_vggish(write_npz(path, class_name=np.array([*LABELS[:3], LABELS[0]])))
