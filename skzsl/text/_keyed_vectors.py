@@ -12,13 +12,17 @@ import numpy as np
 from ._vector_files import WordVectors
 
 _TABLES = {"KeyedVectors", "Word2VecKeyedVectors", "EuclideanKeyedVectors"}
-_ARRAYS = {"_reconstruct", "ndarray", "dtype", "scalar"}
+_ARRAYS = {"_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar"}
 _NAMES = {
     "gensim.models.keyedvectors": {*_TABLES, "Vocab", "CompatVocab"},
     "numpy": _ARRAYS,
     "numpy.core.multiarray": _ARRAYS,
+    "numpy.core.numeric": _ARRAYS,
     "numpy._core.multiarray": _ARRAYS,
+    "numpy._core.numeric": _ARRAYS,
     "_codecs": {"encode"},
+    "builtins": {"frozenset"},
+    "__builtin__": {"frozenset"},
 }
 _WORDS = ("index_to_key", "index2word", "index2entity")  # from gensim 4 down
 _FLOATS = {"f2", "f4", "f8"}
@@ -94,9 +98,10 @@ class _Records(_Unpickler):
         _check_keys(self.stack)
         super().load_frozenset()
 
-    dispatch.update(
-        {pickle.SETITEM[0]: load_setitem, pickle.SETITEMS[0]: load_setitems, pickle.FROZENSET[0]: load_frozenset}
-    )
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
+    dispatch[pickle.FROZENSET[0]] = load_frozenset
+    dispatch[pickle.BYTEARRAY8[0]] = _Unpickler.load_binbytes8  # its own form allocates first
 
 
 def _check_keys(keys):
@@ -107,9 +112,13 @@ def _check_keys(keys):
 
 def _array(record):
     """Array of a record that numpy wrote."""
-    _, shape, dtype, by_columns, content = record.state
-    (kind, *_), (_, order, *_) = dtype.args, dtype.state
-    if record.name != "_reconstruct" or kind not in _FLOATS or order not in ("<", ">"):
+    if record.name == "_frombuffer":
+        content, dtype, shape, by_columns = record.args
+        by_columns = by_columns == "F"
+    else:
+        _, shape, dtype, by_columns, content = record.state
+    kind, order = dtype.args[0], dtype.state[1]
+    if kind not in _FLOATS or order not in ("<", ">"):
         raise ValueError(f"its vectors are of type {kind!r}, not of real numbers")
     if isinstance(content, _Record):
         content = content.args[0].encode("latin1")

@@ -106,6 +106,7 @@ def _open_folder(folder, device):
     try:
         model = _open_model(str(folder), device, local_files_only=True)
         missing = _missing_weights(model, module_paths(folder))
+        model.encode(["a sound", "a"], show_progress_bar=False)  # much damage shows only here
     # What is raised depends on the file that is damaged.
     except Exception as error:
         raise ModelIntegrityError(
