@@ -25,6 +25,7 @@ def read_records(path, fields, *, file):
     """
     try:
         records = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_named_once)
+        json.dumps(records, ensure_ascii=False).encode()  # fails for half a character
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is damaged or is no JSON ({error}); get {file} again.") from error
     if not isinstance(records, list) or not records:

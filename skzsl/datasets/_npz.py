@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import zipfile
 
 import numpy as np
@@ -63,7 +64,15 @@ def _read_array(archive, name):
     if min(shape, default=0) < 0 or not dtype.itemsize or math.prod(shape) * dtype.itemsize != left:
         raise ValueError(f"{name} declares the shape {shape} of {dtype}, but holds {left} bytes")
     with archive.open(info) as entry:
-        return np.lib.format.read_array(entry, allow_pickle=False)
+        array = np.lib.format.read_array(entry, allow_pickle=False)
+    if array.dtype.kind == "U" and not _is_text(array):
+        raise ValueError(f"{name} holds numbers that are no characters")
+    return array
+
+
+def _is_text(array):
+    codes = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    return codes.max(initial=0) <= sys.maxunicode and not ((codes >= 0xD800) & (codes <= 0xDFFF)).any()
 
 
 def _read_header(entry):

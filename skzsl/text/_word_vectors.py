@@ -82,7 +82,8 @@ class WordVectorEncoder(TextEncoder):
         vectors = np.zeros((len(texts), table.vectors.shape[1]), dtype=np.float32)
         for row, known in enumerate(known_of):
             if known:
-                vectors[row] = np.mean([table[word] for word in known], axis=0, dtype=np.float32)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    vectors[row] = np.mean([table[word] for word in known], axis=0, dtype=np.float32)
             if not np.isfinite(vectors[row]).all():
                 raise ModelIntegrityError(
                     f"{str(self.path)!r} is damaged: the mean vector of {known} is not finite; get it again."
