@@ -26,14 +26,15 @@ def pytest_report_header():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print what became of the cells of ``test_bad_input``, whichever worker ran them."""
-    counts = Counter()
-    for report in [report for reports in terminalreporter.stats.values() for report in reports]:
-        if getattr(report, "when", None) == "call":
-            counts.update(dict(report.user_properties).get("bad input", {}))
-    if counts:
-        terminalreporter.write_line(f"bad input: {counts.total()} cells")
-        terminalreporter.write_line("\n".join(f"{count:7} {cell}" for cell, count in sorted(counts.items())))
+    """Print what became of bad input and of damaged files, whichever worker read them."""
+    for what in ("bad input", "damaged files"):
+        counts = Counter()
+        for report in [report for reports in terminalreporter.stats.values() for report in reports]:
+            if getattr(report, "when", None) == "call":
+                counts.update(dict(report.user_properties).get(what, {}))
+        if counts:
+            terminalreporter.write_line(f"{what}: {counts.total()}")
+            terminalreporter.write_line("\n".join(f"{count:7} {cell}" for cell, count in sorted(counts.items())))
 
 
 def data_folder():

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import csv
-import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from ._npz import check_lengths, read_npz
 from ._tfrecord import parse_sequence_example, read_records
 
 _N_FEATURES = 128
-_NPZ_ARRAYS = ("X", "Y_packed", "ytid", "start", "end", "class_name", "class_mid")
+_MOST_PADDING = 100  # times the bytes of the embeddings
+_NPZ_ARRAYS = {
+    "X": ("u", 3),
+    "Y_packed": ("u", 2),
+    "ytid": ("U", 1),
+    "start": ("f", 1),
+    "end": ("f", 1),
+    "class_name": ("U", 1),
+    "class_mid": ("U", 1),
+}
 
 
 class _Clip(NamedTuple):
@@ -92,26 +100,25 @@ def load_audioset_vggish(path, *, labels=None):
 
 
 def _load_npz(path):
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in _NPZ_ARRAYS if name not in file]
-            stored = {name: file[name] for name in _NPZ_ARRAYS if name in file}
-    # What numpy and zipfile raise depends on where the damage is.
-    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{str(path)!r} is damaged or is no npz file; get it again.") from error
-    if missing:
-        raise ValueError(f"{str(path)!r} has no {missing}; pass an npz file with the arrays {list(_NPZ_ARRAYS)}.")
-    names, packed, n_clips = stored["class_name"], stored["Y_packed"], len(stored["X"])
-    if packed.dtype != np.uint8 or packed.shape != (n_clips, -(-len(names) // 8)):
+    stored = read_npz(path, _NPZ_ARRAYS)
+    check_lengths(path, stored, ("X", "ytid", "start", "end"))
+    check_lengths(path, stored, ("class_name", "class_mid"))
+    X, packed, names = stored["X"], stored["Y_packed"], stored["class_name"]
+    if X.dtype != np.uint8 or X.shape[2] != _N_FEATURES:
+        raise ValueError(
+            f"{str(path)!r} is damaged: X of shape {X.shape} and type {X.dtype} has no {_N_FEATURES} bytes a second; "
+            "get it again."
+        )
+    if packed.dtype != np.uint8 or packed.shape != (len(X), -(-len(names) // 8)):
         raise ValueError(
             f"{str(path)!r} is damaged: Y_packed of shape {packed.shape} and type {packed.dtype} does not hold "
-            f"{len(names)} labels of {n_clips} clips in bits; get it again."
+            f"{len(names)} labels of {len(X)} clips in bits; get it again."
         )
     if len(set(names.tolist())) < len(names):
         raise ValueError(f"{str(path)!r} names a class twice in class_name; give each a name of its own.")
     indicator = np.unpackbits(packed, axis=1)[:, : len(names)]
     return Bunch(
-        X=stored["X"],
+        X=X,
         y=_frame(indicator, names.tolist()),
         ids=stored["ytid"],
         start=stored["start"],
@@ -134,7 +141,13 @@ def _shards(path):
 def _load_shards(shards, labels):
     names, mids = _label_names(labels)
     clips = [clip for shard in shards for clip in _read_clips(shard, len(names))]
-    X = np.zeros((len(clips), max(len(clip.frames) for clip in clips) // _N_FEATURES, _N_FEATURES), dtype=np.uint8)
+    sizes = [len(clip.frames) for clip in clips]
+    if len(clips) * max(sizes) > _MOST_PADDING * sum(sizes):
+        raise ValueError(
+            f"Clip {clips[int(np.argmax(sizes))].id!r} of {str(shards[0].parent)!r} has {max(sizes) // _N_FEATURES} "
+            f"embeddings, to which {len(clips) - 1} far shorter clips would be padded; remove it."
+        )
+    X = np.zeros((len(clips), max(sizes) // _N_FEATURES, _N_FEATURES), dtype=np.uint8)
     indicator = np.zeros((len(clips), len(names)), dtype=np.uint8)
     for row, clip in enumerate(clips):
         frames = np.frombuffer(clip.frames, dtype=np.uint8).reshape(-1, _N_FEATURES)
@@ -172,9 +185,14 @@ def _read_label_csv(path):
         raise FileNotFoundError(
             f"labels={str(path)!r} is missing; pass the path of class_labels_indices.csv, or a list."
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or any(rows[0].get(column) is None for column in ("index", "mid", "display_name")):
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"{str(path)!r} is damaged or is no csv file in UTF-8 ({error}); get class_labels_indices.csv again."
+        ) from error
+    if not rows or any(not row.get(column) for row in rows for column in ("index", "mid", "display_name")):
         raise ValueError(f"{str(path)!r} has no rows of index, mid, display_name; pass class_labels_indices.csv.")
     wrong = next((row for number, row in enumerate(rows) if row["index"] != str(number)), None)
     if wrong is not None:
@@ -203,18 +221,27 @@ def _parse_clip(record, shard, number):
         sizes = {len(frame) for frame in frames}
         if sizes != {_N_FEATURES}:
             raise ValueError(f"embeddings of {sorted(sizes)} bytes, not of {_N_FEATURES}")
-        return _Clip(
-            context["video_id"][0].decode(),
-            context["start_time_seconds"][0],
-            context["end_time_seconds"][0],
-            np.asarray(context["labels"], dtype=np.int64),
-            b"".join(frames),
-        )
+        (identifier,) = context["video_id"]
+        start, end = (_seconds(context[key]) for key in ("start_time_seconds", "end_time_seconds"))
+        return _Clip(identifier.decode(), start, end, _numbers_of_labels(context["labels"]), b"".join(frames))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         reason = f"nothing at {error}" if isinstance(error, LookupError) else error
         raise ValueError(
             f"{str(shard)!r}: record {number} is no clip of AudioSet ({reason}); pass shards of its VGGish features."
         ) from error
+
+
+def _seconds(values):
+    (value,) = values
+    if values.dtype.kind != "f" or not np.isfinite(value):
+        raise ValueError(f"{value} for seconds")
+    return value
+
+
+def _numbers_of_labels(values):
+    if isinstance(values, list) or values.dtype.kind != "i":
+        raise ValueError("labels that are no integers")
+    return values
 
 
 def _frame(indicator, names):

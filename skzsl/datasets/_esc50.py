@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from ._json import read_records
+from ._npz import check_lengths, read_npz
+
+_ARRAYS = {
+    "X_q": ("i", 3),
+    "X_scale": ("f", 0),
+    "X_zero": ("i", 0),
+    **dict.fromkeys(("y", "fold", "freesound_id"), ("i", 1)),
+}
+_FIELDS = {"text": str, "category": str, "zsl_random_fold": int, "added_words": list}
 _FILES = ("esc50_yamnet.npz", "esc50_labels.json")
 
 
@@ -43,6 +52,8 @@ def load_esc50_embeddings(folder):
     ------
     FileNotFoundError
         If a file is missing.
+    ValueError
+        If a file is damaged (every checksum is compared) or is another one.
 
     Notes
     -----
@@ -66,16 +77,22 @@ def load_esc50_embeddings(folder):
             raise FileNotFoundError(
                 f"{str(folder / name)!r} is missing; pass the folder that holds {' and '.join(_FILES)}."
             )
-    labels = json.loads((folder / _FILES[1]).read_text(encoding="utf-8"))
-    with np.load(folder / _FILES[0], allow_pickle=False) as stored:
-        X = (stored["X_q"].astype(np.float32) - np.float32(stored["X_zero"])) * stored["X_scale"]
-        codes, fold, recordings = stored["y"], stored["fold"], stored["freesound_id"]
+    labels = read_records(folder / _FILES[1], _FIELDS, file=_FILES[1])
+    stored = read_npz(folder / _FILES[0], _ARRAYS)
+    check_lengths(folder / _FILES[0], stored, ("X_q", "y", "fold", "freesound_id"))
+    codes = stored["y"]
+    unknown = codes[(codes < 0) | (codes >= len(labels))]
+    if unknown.size:
+        raise ValueError(
+            f"{str(folder / _FILES[0])!r} has label {unknown[0]}, but {_FILES[1]} lists {len(labels)}; get both again."
+        )
+    X = (stored["X_q"].astype(np.float32) - np.float32(stored["X_zero"])) * stored["X_scale"]
     return Bunch(
         X=X,
         y=np.array([label["text"] for label in labels])[codes],
         labels=sorted(label["text"] for label in labels),
-        fold=fold,
-        recordings=recordings,
+        fold=stored["fold"],
+        recordings=stored["freesound_id"],
         categories={label["text"]: label["category"] for label in labels},
         random_folds={label["text"]: label["zsl_random_fold"] for label in labels},
         synonyms={label["text"]: label["added_words"] for label in labels},

@@ -128,4 +128,5 @@ def _place(names, known):
 
 
 def _is_row_number(text):
-    return text.isdecimal() and str(int(text)) == text
+    # 18 digits fit 64 bits.
+    return len(text) <= 18 and text.isdecimal() and str(int(text)) == text

@@ -104,7 +104,7 @@ def read_lines(path, delimiter, *, quoted=False):
     FileNotFoundError
         If there is none.
     ValueError
-        If it is not in UTF-8, or a quoted field does not end.
+        If it is not in UTF-8 or has a zero byte, or a quoted field does not end.
     """
     path = existing(path)
     numbers, rows, begin = [], [], 1
@@ -115,6 +115,8 @@ def read_lines(path, delimiter, *, quoted=False):
         try:
             for fields in reader:
                 texts = [text.strip() for text in fields]
+                if any("\0" in text for text in texts):
+                    raise ValueError(f"{str(path)!r}, line {begin}: a zero byte, which no text has; save it as UTF-8.")
                 if any(texts):
                     numbers.append(reader.line_num)
                     rows.append(texts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 from sklearn.utils import Bunch
 
-_KEYS = ("id", "name", "description", "child_ids", "restrictions")
+from ._json import read_records
+
+_FIELDS = {"id": str, "name": str, "description": str, "child_ids": list, "restrictions": list}
 
 
 def load_audioset_ontology(path):
@@ -37,8 +38,8 @@ def load_audioset_ontology(path):
     FileNotFoundError
         If the file is missing.
     ValueError
-        If it is not a list of nodes, or a node lacks a key, has the identifier or the name of another, or an unknown
-        child.
+        If it is damaged or is not a list of nodes, or a node lacks a key or has one of another type, has the identifier
+        or the name of another, or an unknown child.
 
     References
     ----------
@@ -144,18 +145,7 @@ def _ontology_names(ontology, labels, mids):
 
 
 def _read_nodes(path):
-    try:
-        nodes = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is damaged or is no JSON ({error}); get ontology.json again.") from error
-    if not isinstance(nodes, list) or not nodes:
-        raise ValueError(f"{str(path)!r} is no list of nodes; pass AudioSet's ontology.json.")
-    for node in nodes:
-        missing = [key for key in _KEYS if not isinstance(node, dict) or key not in node]
-        if missing:
-            raise ValueError(
-                f"{str(path)!r} has a node without {missing}: {node!r:.80}; pass AudioSet's ontology.json."
-            )
+    nodes = read_records(path, _FIELDS, file="AudioSet's ontology.json")
     for key in ("id", "name"):
         value, count = Counter(node[key] for node in nodes).most_common(1)[0]
         if count > 1:

@@ -16,6 +16,7 @@ from ._base import TextEncoder
 from ._cache import encode_once, load_once
 from ._hub import in_brackets, no_progress_bar, on_device
 from ._installed import hash_of
+from ._model_folder import check_model_folder
 
 
 class ClapTextEncoder(TextEncoder):
@@ -39,6 +40,8 @@ class ClapTextEncoder(TextEncoder):
     ------
     ModelNotFoundError
         If the model is neither at the path nor on the hub, or is no CLAP model.
+    ModelIntegrityError
+        If a folder has its weights as a pickle alone, or its configuration is damaged.
     ValueError
         If the device is not there.
 
@@ -100,6 +103,8 @@ def _load(name, device):
             f"There is no model folder at {name!r}; pass an existing folder or a name on the hub, such as "
             "'laion/clap-htsat-unfused'."
         )
+    if is_path:
+        check_model_folder(Path(name))
     try:
         tokenizer, model, missing = _read(name, local_files_only=is_path)
     except Exception as error:

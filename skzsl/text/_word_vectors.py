@@ -1,8 +1,7 @@
-"""Texts to averages of pretrained word vectors (Word2Vec, GloVe), through gensim."""
+"""Texts to averages of pretrained word vectors (Word2Vec, GloVe)."""
 
 from __future__ import annotations
 
-import gzip
 import os
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from ..exceptions import ModelIntegrityError, ModelNotFoundError, UnknownWordErr
 from . import _glove
 from ._base import TextEncoder, split_words
 from ._cache import load_once
+from ._keyed_vectors import read_keyed_vectors
+from ._vector_files import read_binary, read_text
 
 
 class WordVectorEncoder(TextEncoder):
@@ -23,8 +24,8 @@ class WordVectorEncoder(TextEncoder):
     path : str or path-like
         "glove-6b-50d", the vectors that the extra ``skzsl[glove]`` installs, whose files are checked against pinned
         hashes and read without importing that package; or word vectors on disk: gensim ``.kv`` (memory-mapped),
-        word2vec binary (``.bin``, ``.bin.gz``), or text with or without word2vec's header line (word2vec, GloVe). The
-        table is read once per process and never pickled.
+        word2vec binary (``.bin``, ``.bin.gz``), or text with or without word2vec's header line (word2vec, GloVe). None
+        of them runs code. The table is read once per process and never pickled.
     lowercase : bool, default=True
         Cast the text to lower case first, as in the paper; turn off for labels with names in a cased table.
     oov : {"error", "warn", "zero"}, default="error"
@@ -36,7 +37,8 @@ class WordVectorEncoder(TextEncoder):
     ModelNotFoundError
         If there is no such file, or the extra is not installed.
     ModelIntegrityError
-        If the file cannot be read as word vectors, or an installed one does not have its pinned hash.
+        If the file cannot be read as word vectors, a vector of them is not finite, or an installed file does not have
+        its pinned hash.
     UnknownWordError
         With ``oov="error"``, for a text without any known word.
 
@@ -80,11 +82,16 @@ class WordVectorEncoder(TextEncoder):
         words_of = [split_words(text.lower() if self.lowercase else text) for text in texts]
         known_of = [[word for word in words if word in table] for words in words_of]
         self._report(texts, words_of, known_of)
-        vectors = [
-            np.mean([table[word] for word in known], axis=0, dtype=np.float32) if known else np.zeros(table.vector_size)
-            for known in known_of
-        ]
-        return np.stack(vectors).astype(np.float32, copy=False)
+        vectors = np.zeros((len(texts), table.vectors.shape[1]), dtype=np.float32)
+        for row, known in enumerate(known_of):
+            if known:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    vectors[row] = np.mean([table[word] for word in known], axis=0, dtype=np.float32)
+            if not np.isfinite(vectors[row]).all():
+                raise ModelIntegrityError(
+                    f"{str(self.path)!r} is damaged: the mean vector of {known} is not finite; get it again."
+                )
+        return vectors
 
     def _report(self, texts, words_of, known_of):
         name = Path(self.path).name
@@ -117,27 +124,15 @@ def _read_table(path):
 
 def _load(path):
     try:
-        table = _read(path)
-        if table.vector_size == 0:
-            raise ValueError("its lines hold words without numbers separated by spaces")
-        return table
+        return _read(path)
     except Exception as error:
         raise ModelIntegrityError(
             f"{str(path)!r} cannot be read as word vectors ({type(error).__name__}: {error}); expected a gensim .kv, "
-            "a word2vec .bin or a text file of words and numbers."
+            "a word2vec .bin or a text file of words and numbers, separated by blanks. Get it again."
         ) from error
 
 
 def _read(path):
-    from gensim.models import KeyedVectors
-
     if path.suffix == ".kv":
-        return KeyedVectors.load(str(path), mmap="r")
-    if ".bin" in path.suffixes:
-        return KeyedVectors.load_word2vec_format(str(path), binary=True)
-    return KeyedVectors.load_word2vec_format(str(path), no_header=not _has_header(path))
-
-
-def _has_header(path):
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as lines:
-        return len(lines.readline().split()) == 2
+        return read_keyed_vectors(path)
+    return read_binary(path) if ".bin" in path.suffixes else read_text(path)

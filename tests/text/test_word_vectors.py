@@ -37,6 +37,31 @@ def test_every_format_gives_the_average_of_the_words(files, name):
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_keyed_vectors_are_read_in_every_protocol_and_with_vectors_apart(tmp_path, protocol, dtype):
+    table = KeyedVectors(4, dtype=dtype)
+    table.add_vectors(WORDS, np.random.default_rng(0).normal(size=(len(WORDS), 4)).astype(dtype))
+    table.save(str(tmp_path / "v.kv"), pickle_protocol=protocol)
+    table.save(str(tmp_path / "apart.kv"), pickle_protocol=protocol, sep_limit=1)
+    assert (tmp_path / "apart.kv.vectors.npy").is_file()
+    for name in ("v.kv", "apart.kv"):
+        vectors = WordVectorEncoder(tmp_path / name).fit_transform(["rain", "bells"])
+        np.testing.assert_array_equal(vectors, [table["rain"].astype("f4"), table["bells"].astype("f4")])
+
+
+def test_keyed_vectors_of_older_versions_are_read(tmp_path):
+    """With names of gensim 3: words under index2word, and no place of each."""
+    table = KeyedVectors(2)
+    table.add_vectors(["dog", "rain"], np.float32([[1, 2], [3, 4]]))
+    state = vars(table)
+    state["index2word"] = state.pop("index_to_key")
+    del state["key_to_index"]
+    content = pickle.dumps(table, protocol=2).replace(b"\nKeyedVectors", b"\nWord2VecKeyedVectors")
+    (tmp_path / "v.kv").write_bytes(content)
+    assert WordVectorEncoder(tmp_path / "v.kv").fit_transform(["rain"]).tolist() == [[3.0, 4.0]]
+
+
 def test_table_is_read_once_and_never_pickled(files, monkeypatch):
     folder, _ = files
     encoder = WordVectorEncoder(str(folder / "v.kv")).fit(["dog"])
