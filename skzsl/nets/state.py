@@ -16,6 +16,7 @@ from ..exceptions import warn
 
 _device: ContextVar[str | None] = ContextVar("device", default=None)
 _missing = object()
+_UNUSED = {"fixed_inputs", "train_split"}  # of the last training, and by nets that split the clips themselves
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def _parameters(net):
     parameters = {
         name: _without_start(name, value)
         for name, value in net.get_params(deep=False).items()
-        if value is not defaults.get(name, _missing) and name != "fixed_inputs" and not name.startswith("_")
+        if value is not defaults.get(name, _missing) and name not in _UNUSED and not name.startswith("_")
     }
     name = getattr(net.optimizer, "__name__", "")
     if getattr(torch.optim, name, None) is net.optimizer:

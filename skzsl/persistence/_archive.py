@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from contextlib import contextmanager
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
@@ -17,6 +18,7 @@ FORMAT = 1
 SCHEMA = "schema.json"
 _HEADER = "skzsl.json"
 _MARK = b"skzsl sha256 "  # what the comment of the archive begins with, before the hash of the header
+_ENTRY = re.compile(r"[\w-]+\.(npy|bin)")
 _MOST = {_HEADER: 256 << 20, SCHEMA: 256 << 20}  # bytes that an entry of JSON may take
 
 
@@ -101,10 +103,10 @@ def _verify(path, archive, listed):
         content = _read(path, archive, name)
         if not isinstance(given, dict) or given.get("size") != len(content) or given.get("sha256") != _sha256(content):
             raise damaged(path, f"entry {name!r} has another hash or size than it should")
+        if name != SCHEMA and not _ENTRY.fullmatch(name):
+            raise damaged(path, f"entry {name!r} is of a kind that no model has")
         if name.endswith(".npy"):
             _check_array(path, name, content)
-        elif name != SCHEMA and not name.endswith(".bin"):
-            raise damaged(path, f"entry {name!r} is of a kind that no model has")
 
 
 def _read(path, archive, name):
