@@ -5,6 +5,8 @@ import warnings
 
 __all__ = [
     "CandidateWarning",
+    "DataIntegrityError",
+    "DataNotFoundError",
     "LabelTextWarning",
     "LeakWarning",
     "MissingExtraWarning",
@@ -50,6 +52,14 @@ class ModelNotFoundError(OSError):
 
 class ModelIntegrityError(OSError):
     """A model file is damaged or is not the file its hash says it should be."""
+
+
+class DataNotFoundError(OSError):
+    """A file of a data set is not there and may not or cannot be downloaded."""
+
+
+class DataIntegrityError(OSError):
+    """A downloaded file of a data set is not what it should be, by its hash or by its contents."""
 
 
 _PASSED = {"skzsl", "sklearn", "joblib"}  # whose lines are not the caller's
