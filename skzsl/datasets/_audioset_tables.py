@@ -133,7 +133,13 @@ def fetch_audioset_tables(subsets=("balanced_train", "eval"), *, data_home=None,
     names = dict(zip(tables.labels["mid"], tables.labels["display_name"], strict=True))
     for subset in subsets:
         clips = _read_segments(fetch(SEGMENTS[subset], check=_read_segments))
-        clips["labels"] = [[names[mid] for mid in mids.split(",")] for mids in clips["labels"]]
+        try:
+            clips["labels"] = [[names[mid] for mid in mids.split(",")] for mids in clips["labels"]]
+        except KeyError as error:
+            raise ValueError(
+                f"{SEGMENTS[subset].name} has the label {error}, but {LABELS.name} has not; remove both from "
+                f"{str(folder)!r} and fetch them again."
+            ) from error
         tables[subset] = clips
     return tables
 
@@ -153,7 +159,6 @@ def _read_segments(path):
         names=["id", "start", "end", "labels"],
         dtype={"id": str, "start": float, "end": float, "labels": str},
         skipinitialspace=True,
-        keep_default_na=False,
     )
     found = len(clips), int(clips["labels"].str.count(",").sum()) + len(clips)
     if found != (int(stated[1]), int(stated[2])):

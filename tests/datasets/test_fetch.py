@@ -76,6 +76,7 @@ def test_a_file_is_downloaded_once_and_nothing_else_is_left(server, fetch, sha25
         [Answer(status=500), Answer(status=429), Answer(status=502)],
         [Answer(stop_after=HALF), Answer(status=503), Answer(stop_after=HALF // 2), Answer(status=503)],
         [Answer(stop_after=HALF), Answer(status=416)],
+        [Answer(stop_after=HALF), Answer(length=100_000)],
         [Answer(length=len(BODY) + 1)],
         [Answer(length=len(BODY) + 100_000), Answer(status=503)],
     ],
@@ -90,6 +91,7 @@ def test_a_file_is_downloaded_once_and_nothing_else_is_left(server, fetch, sha25
         "busy three times",
         "cut and busy",
         "cut, then ranges refused",
+        "cut, then less than the rest",
         "length too long",
         "length too long, then busy",
     ],
@@ -122,6 +124,19 @@ def test_a_later_call_goes_on_where_an_earlier_one_gave_up(server, fetch, tmp_pa
 def test_a_file_that_changed_between_two_parts_starts_anew(server, fetch, sha256, blind):
     server.script = [Answer(body=OTHER, stop_after=HALF), Answer(blind=blind)]
     assert fetch(sha256).read_bytes() == BODY
+
+
+def test_a_file_of_another_length_starts_anew(server, fetch):
+    server.script = [Answer(body=OTHER + b"more", stop_after=HALF), Answer(blind=True, tag=False)]
+    assert fetch(sha256=None).read_bytes() == BODY
+
+
+def test_a_mixture_of_two_versions_is_not_kept(server, fetch, tmp_path):
+    server.script = [Answer(body=OTHER, stop_after=HALF), Answer(blind=True, tag=False)]
+    with pytest.raises(DataIntegrityError, match=f"expected {SHA256}"):
+        fetch()
+    assert not (tmp_path / "home" / "data.bin").exists()
+    assert fetch().read_bytes() == BODY
 
 
 def test_a_download_that_was_complete_is_not_asked_for_again(server, fetch, monkeypatch):
@@ -398,11 +413,16 @@ def test_progress_is_shown_on_a_terminal_only(server, fetch, capsys, monkeypatch
     assert "data.bin: 100%" in capsys.readouterr().err
 
 
-def test_pooch_speaks_to_others_as_before(fetch, caplog):
-    level = pooch.get_logger().level
-    fetch(sha256=None)
-    assert pooch.get_logger().level == level
-    assert not caplog.records
+def test_pooch_is_silent_for_as_long_as_it_serves_us(fetch, caplog):
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.addHandler(caplog.handler)
+    try:
+        fetch(sha256=None)
+        assert not caplog.records
+        assert logger.level == level
+    finally:
+        logger.removeHandler(caplog.handler)
 
 
 def test_the_folder_is_that_given_then_that_of_the_variable_then_the_cache(monkeypatch, tmp_path):

@@ -151,6 +151,14 @@ def test_a_damaged_table_of_clips_is_not_kept(server, tmp_path, sent, message):
     assert len(fetch_audioset_tables(["eval"]).eval) == 2
 
 
+def test_a_table_of_other_labels_is_refused(server):
+    server.files["eval_segments.csv"] = SEGMENTS.replace("/m/0", "/m/9").encode()
+    with pytest.raises(
+        ValueError, match=r"eval_segments.csv has the label '/m/9', but class_labels_indices.csv has not"
+    ):
+        fetch_audioset_tables(["eval"])
+
+
 @pytest.mark.parametrize(
     "fetch", [fetch_esc50_table, fetch_audioset_ontology, fetch_audioset_tables, fetch_audioset_features]
 )
