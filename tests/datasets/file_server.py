@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -80,8 +80,9 @@ def respond(request, server, answer):
     for name, value in answer.headers.items():
         request.send_header(name, value)
     request.end_headers()
-    request.wfile.write(rest[: answer.stop_after])
-    request.wfile.flush()
+    with suppress(ConnectionError):  # who asked has gone
+        request.wfile.write(rest[: answer.stop_after])
+        request.wfile.flush()
     if answer.wait is not None:
         server.sent.set()
         answer.wait.wait(10)
