@@ -31,7 +31,6 @@ GOOGLE = {"x-goog-hash": f"crc32c=AAAAAA==, md5={base64.b64encode(hashlib.md5(BO
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch):
     monkeypatch.setattr(_download, "_PAUSE", 0.01)
-    monkeypatch.setattr(_download, "_TIMEOUT", 0.5)
 
 
 @pytest.fixture
@@ -194,6 +193,7 @@ def test_a_server_that_hangs_is_given_up(server, fetch, monkeypatch):
     with pytest.raises(DataNotFoundError, match="timed out"):
         fetch()
     over.set()
+    monkeypatch.undo()
     assert fetch().read_bytes() == BODY
 
 
@@ -362,47 +362,65 @@ CHILD = """
 import sys
 from pathlib import Path
 from skzsl.datasets._remote import RemoteFile, fetch_file
-print(fetch_file(RemoteFile(sys.argv[1], sys.argv[2] or None), Path(sys.argv[3]), download_if_missing=True))
+fetch_file(RemoteFile(sys.argv[1]), Path(sys.argv[2]), download_if_missing=True)
 """
 
 
-def start_child(server, tmp_path, sha256):
-    command = [sys.executable, "-c", CHILD, server.address("data.bin"), sha256 or "", str(tmp_path / "home")]
+@pytest.fixture
+def child(server, tmp_path):
+    """Another process, which fetches the same file of unknown hash."""
+    command = [sys.executable, "-c", CHILD, server.address("data.bin"), str(tmp_path / "home")]
     path = os.pathsep.join([str(Path(_download.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}) as process:
+        yield process
+        process.kill()
 
 
-def test_after_a_killed_process_the_next_one_goes_on(server, fetch, tmp_path):
+@pytest.fixture
+def fetch_meanwhile(fetch):
+    """Start a fetch in a thread; what it returns is waited for by calling the result."""
+
+    def start(**options):
+        found = []
+        thread = threading.Thread(target=lambda: found.append(fetch(**options)))
+        thread.start()
+
+        def finish(seconds):
+            thread.join(seconds)
+            return found[0] if found else None
+
+        return finish
+
+    return start
+
+
+def test_who_waits_for_a_process_goes_on_where_it_was_killed(server, fetch_meanwhile, tmp_path, request):
     server.script = [Answer(stop_after=HALF, wait=threading.Event())]
-    with start_child(server, tmp_path, None) as child:
-        assert server.sent.wait(30)
-        part = tmp_path / "home" / "data.bin.part" / "bytes"
-        while not part.exists() or part.stat().st_size < 196_608:
-            assert child.poll() is None
-        child.send_signal(signal.SIGKILL)
-    path = tmp_path / "home" / "data.bin"
-    assert not path.exists()
-    assert fetch(None).read_bytes() == BODY
-    assert server.asked[-1]["Range"] == "bytes=196608-"
+    child = request.getfixturevalue("child")
+    assert server.sent.wait(120)
+    part = tmp_path / "home" / "data.bin.part" / "bytes"
+    while not part.exists() or part.stat().st_size < 196_608:
+        assert child.poll() is None
+    finish = fetch_meanwhile(sha256=None)
+    assert finish(0.3) is None
+    assert len(server.asked) == 1
+    assert not (tmp_path / "home" / "data.bin").exists()
+    child.send_signal(signal.SIGKILL)
+    path = finish(30)
+    assert path.read_bytes() == BODY
+    assert [headers.get("Range") for headers in server.asked] == [None, "bytes=196608-"]
     assert kept(path) == ["data.bin", "data.bin.sha256"]
 
 
-def test_two_processes_at_once_download_once(server, fetch, tmp_path):
+def test_two_at_once_download_once(server, fetch_meanwhile):
     go_on = threading.Event()
     server.script = [Answer(stop_after=HALF, wait=go_on)]
-    with start_child(server, tmp_path, SHA256) as child:
-        assert server.sent.wait(30)
-        found = []
-        waiting = threading.Thread(target=lambda: found.append(fetch().read_bytes()))
-        waiting.start()
-        waiting.join(0.3)
-        assert waiting.is_alive()
-        assert len(server.asked) == 1
-        go_on.set()
-        waiting.join(30)
-        assert child.communicate()[0] == f"{tmp_path / 'home' / 'data.bin'}\n"
-    assert found == [BODY]
-    assert len(server.asked) == 2  # the child's own two: the cut one and the rest
+    both = [fetch_meanwhile(), fetch_meanwhile()]
+    assert server.sent.wait(30)
+    assert [finish(0.1) for finish in both] == [None, None]
+    go_on.set()
+    assert [finish(30).read_bytes() for finish in both] == [BODY, BODY]
+    assert len(server.asked) == 2  # the half, and the rest
 
 
 def test_progress_is_shown_on_a_terminal_only(server, fetch, capsys, monkeypatch):
