@@ -232,9 +232,14 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         view._become_view()
         return view
 
-    def __copy__(self):
-        copied = type(self).__new__(type(self))  # shares all, where a pickle leaves out what can be computed anew
+    def __copy__(self):  # copies have all; what is stored leaves out what only further training needs
+        copied = type(self).__new__(type(self))
         copied.__dict__.update(vars(self))
+        return copied
+
+    def __deepcopy__(self, memo):
+        memo[id(self)] = copied = type(self).__new__(type(self))
+        copied.__dict__.update(copy.deepcopy(vars(self), memo))
         return copied
 
     def _become_view(self):

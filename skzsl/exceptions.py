@@ -5,6 +5,8 @@ import warnings
 
 __all__ = [
     "CandidateWarning",
+    "DataIntegrityError",
+    "DataNotFoundError",
     "LabelTextWarning",
     "LeakWarning",
     "MissingExtraWarning",
@@ -60,6 +62,14 @@ class UntrustedModelError(ValueError):
 
 class UntrustedTypeWarning(UserWarning):
     """A model was saved that holds types of other packages, which whoever loads it has to trust."""
+
+
+class DataNotFoundError(OSError):
+    """A file of a data set is not there and may not or cannot be downloaded."""
+
+
+class DataIntegrityError(OSError):
+    """A downloaded file of a data set is not what it should be, by its hash or by its contents."""
 
 
 _PASSED = {"skzsl", "sklearn", "joblib"}  # whose lines are not the caller's

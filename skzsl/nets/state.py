@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 from contextlib import contextmanager
@@ -61,6 +62,21 @@ def restore(net, state: dict) -> None:
         net.optimizer_.load_state_dict(_mapped(state["optimizer"], np.ndarray, torch.from_numpy))
     net.history_.extend({**epoch, "batches": []} for epoch in json.loads(state["history"]))
     net._best, net._split_seed, net._rng = state["best"], state["split_seed"], state["rng"]
+
+
+def copied(net, memo):
+    """Copy a net with all that it has, by the ``memo`` of copy.deepcopy."""
+    if net.initialized_:
+        # copy.deepcopy would leave attributes of an optimiser out. A schedule has put another step in its own's place.
+        _copy(net.optimizer_, memo, without="step")
+    return _copy(net, memo)
+
+
+def _copy(thing, memo, without=None):
+    memo[id(thing)] = made = object.__new__(type(thing))
+    kept = {name: value for name, value in vars(thing).items() if name != without}
+    vars(made).update(copy.deepcopy(kept, memo))
+    return made
 
 
 def _parameters(net):

@@ -22,7 +22,7 @@ from .callbacks import Progress, acts_on_batches
 from .layers import widened
 from .schedule import CycledBatches, WeightAverage
 from .settings import fresh_autocast, seeded
-from .state import restore, state_of
+from .state import copied, restore, state_of
 
 _PREDICT_ROWS = 1024
 
@@ -115,10 +115,7 @@ class EmbeddingNet(NeuralNet):
         arguments = (value for name, value in vars(self).items() if "__" in name)
         callbacks = (callback for _, callback in self.callbacks_)
         same = [self.callbacks, self.fixed_inputs, *self.history_, *callbacks, *arguments]
-        memo = {id(thing): thing for thing in same}
-        # copy.deepcopy would leave attributes of an optimiser out. A schedule has put another step in its own's place.
-        _copy(self.optimizer_, memo, without="step")
-        return _copy(self, memo)
+        return copy.deepcopy(self, {id(thing): thing for thing in same})
 
     def _train(self, inputs, targets, epochs, partial):
         if not self.initialized_:
@@ -305,16 +302,11 @@ class EmbeddingNet(NeuralNet):
         self.module_.load_state_dict(start, assign=True)
         return self
 
+    def __deepcopy__(self, memo):
+        return copied(self, memo)
+
     def __getstate__(self):
         return state_of(self)
 
     def __setstate__(self, state):
         restore(self, state)
-
-
-def _copy(thing, memo, without=None):
-    """Copy an object attribute by attribute, noting it in the ``memo`` of copy.deepcopy."""
-    memo[id(thing)] = made = object.__new__(type(thing))
-    kept = {name: value for name, value in vars(thing).items() if name != without}
-    vars(made).update(copy.deepcopy(kept, memo))
-    return made

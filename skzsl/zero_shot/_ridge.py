@@ -241,7 +241,7 @@ class ZeroShotRidge(RidgeMap):
         going_on = hasattr(self, "coef_")
         if going_on and not hasattr(self, "_sums"):
             raise ValueError(
-                "This model was fitted by fit and then stored or copied, which leaves out the sums that clips are "
+                "This model was fitted by fit and then stored, which leaves out the sums that clips are "
                 "added to; call partial_fit before it is stored, or fit again on all clips."
             )
         with all_or_nothing(self):
