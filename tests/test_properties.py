@@ -81,6 +81,13 @@ def test_how_clips_are_held_does_not_matter(folder, case, X, how, in_a_file, dra
     assert_agree(model.predict_proba(other, labels=labels), model.predict_proba(X, labels=labels), 1e-4)
 
 
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_one_clip_can_be_held_backwards(case):
+    clip = data(case[1])[0][:1]  # for numpy contiguous in any direction, for torch not
+    backwards = clip[:, ::-1, ::-1].copy()[::-1, ::-1, ::-1]
+    assert_agree(MODEL_OF[case].decision_function(backwards), MODEL_OF[case].decision_function(clip))
+
+
 @examples(250)
 @given(cases, clips(most=8), st.data())
 def test_clips_are_scored_apart(case, X, drawn):
