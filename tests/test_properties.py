@@ -25,7 +25,7 @@ from drawn import (
 )
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from models import BOTH_KINDS, CASES, fitted, new
+from models import BOTH_KINDS, CASES, data, fitted, new
 
 from skzsl import ZeroShotRidge, metrics
 from skzsl.datasets import read_audacity_labels, read_raven_table, write_audacity_labels, write_raven_table
