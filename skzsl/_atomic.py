@@ -8,7 +8,7 @@ import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # what the system says of a full disk
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def replacing(path):
         _flush(part, os.O_RDWR)
         os.replace(part, path)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         kept = "the file that is there is whole" if path.exists() else "nothing is left of it"
         raise OSError(

@@ -11,6 +11,9 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_memory
 
+from ._atomic import FULL
+from .exceptions import warn
+
 
 @contextmanager
 def all_or_nothing(estimator):
@@ -34,7 +37,18 @@ def fit_remembered(estimator, X, y, **others):
     # Hashed here, since joblib would hash more slowly and keep what is printed of tables of vectors.
     key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), arguments), hash_name="sha1")
     remembered = check_memory(estimator.memory).cache(_fitted_attributes, ignore=["estimator", "arguments"])
-    attributes = remembered(key, plain, arguments)
+    try:
+        attributes = remembered(key, plain, arguments)
+    except (OSError, KeyError) as error:
+        trained = hasattr(plain, "n_features_in_")
+        if not trained and getattr(error, "errno", None) not in FULL:
+            raise  # by the training
+        attributes = _attributes(plain) if trained else _fitted_attributes(key, plain, arguments)
+        warn(
+            f"memory={estimator.memory!r} could not keep this training ({error}), which is in use all the same; make "
+            "room there, choose another disk or pass memory=None.",
+            UserWarning,
+        )
     with all_or_nothing(estimator):
         vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
         vars(estimator).update(attributes)
@@ -51,5 +65,9 @@ def _parameters(estimator):
 
 
 def _fitted_attributes(key, estimator, arguments):
+    return _attributes(estimator.fit(**arguments))
+
+
+def _attributes(estimator):
     parameters = estimator.get_params(deep=False)
-    return {name: value for name, value in vars(estimator.fit(**arguments)).items() if name not in parameters}
+    return {name: value for name, value in vars(estimator).items() if name not in parameters}

@@ -25,7 +25,7 @@ from drawn import (
 )
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from models import BOTH_KINDS, CASES, fitted, new
+from models import BOTH_KINDS, CASES, data, fitted, new
 
 from skzsl import ZeroShotRidge, metrics
 from skzsl.datasets import read_audacity_labels, read_raven_table, write_audacity_labels, write_raven_table
@@ -79,6 +79,13 @@ def test_how_clips_are_held_does_not_matter(folder, case, X, how, in_a_file, dra
     scores = model.decision_function(X, labels=labels)
     assert_agree(model.decision_function(other, labels=labels), scores)
     assert_agree(model.predict_proba(other, labels=labels), model.predict_proba(X, labels=labels), 1e-4)
+
+
+@pytest.mark.parametrize("case", CASES, ids=" ".join)
+def test_one_clip_can_be_held_backwards(case):
+    clip = data(case[1])[0][:1]  # for numpy contiguous in any direction, for torch not
+    backwards = clip[:, ::-1, ::-1].copy()[::-1, ::-1, ::-1]
+    assert_agree(MODEL_OF[case].decision_function(backwards), MODEL_OF[case].decision_function(clip))
 
 
 @examples(250)

@@ -82,7 +82,7 @@ def _as_tensor(array):
     array = np.asarray(array)
     unfit = any(stride < 0 or stride % array.itemsize for stride in array.strides)
     if unfit or not array.dtype.isnative or array.dtype.str[1:] not in _SHARED:
-        array = np.ascontiguousarray(array, dtype=np.float32)
+        array = np.array(array, dtype=np.float32, order="C")  # a copy even of a row alone, whatever its strides
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
