@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from agreement import assert_agree
 from damaged_files import WORDS, model_readers
 from gensim.models import KeyedVectors
 from gensim.models.fasttext import FastTextKeyedVectors
@@ -173,6 +174,13 @@ def test_weights_that_are_a_pickle_alone_are_refused(folder, encoder):
 def test_weights_that_a_model_folder_lacks_are_not_drawn_at_random(folder):
     change_json(folder / "config.json", lambda config: config.update(num_hidden_layers=2))
     refuse_model(folder, r"lacks weights, such as 'encoder\.layer\.1\.")
+
+
+def test_a_folder_of_transformers_alone_is_a_model_too(folder):
+    expected = SentenceEncoder(folder, device="cpu").fit_transform(["dog bark"])
+    (folder / "modules.json").unlink()
+    _cache.clear()
+    assert_agree(SentenceEncoder(folder, device="cpu").fit_transform(["dog bark"]), expected)
 
 
 def test_a_configuration_beyond_its_weights_is_refused_before_it_is_built(folder):
