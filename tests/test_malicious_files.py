@@ -96,6 +96,13 @@ def test_keyed_vectors_at_odds_with_themselves_are_refused(tmp_path, table, chan
     refuse(tmp_path / "v.kv", match)
 
 
+def test_a_header_that_says_to_be_long_is_not_allocated(tmp_path, table):
+    table.save(str(tmp_path / "v.kv"), sep_limit=1)
+    apart = tmp_path / "v.kv.vectors.npy"
+    apart.write_bytes(b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**31) + apart.read_bytes()[12:])
+    refuse(tmp_path / "v.kv", "is of a form that numpy does not write for vectors")
+
+
 def test_keyed_vectors_of_parts_of_words_are_refused_by_name(tmp_path):
     FastTextKeyedVectors(4, 2, 3, 10).save(str(tmp_path / "v.kv"))
     refuse(tmp_path / "v.kv", r"names gensim\.models\.fasttext\.FastTextKeyedVectors, which no word vectors need")
