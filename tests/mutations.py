@@ -173,10 +173,11 @@ TEXT = [*BYTES, huge_count, other_encoding, other_line, long_line]
 
 
 def mutated(content, mutations, n, seed):
-    """Names and result of ``n`` mutations in turn; every fifth has another one on top."""
+    """Names and result of ``n`` mutations, each kind in turn; every fifth has another one on top."""
     rng = np.random.default_rng(seed)
+    order = rng.permutation(len(mutations))
     for number in range(n):
-        chosen = [mutations[number % len(mutations)]]
+        chosen = [mutations[order[number % len(order)]]]
         if number % 5 == 4:
             chosen.append(mutations[rng.integers(len(mutations))])
         damaged = content

@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from agreement import assert_agree
 from damaged_files import WORDS, model_readers
 from gensim.models import KeyedVectors
 from gensim.models.fasttext import FastTextKeyedVectors
@@ -95,6 +96,13 @@ def test_keyed_vectors_at_odds_with_themselves_are_refused(tmp_path, table, chan
     refuse(tmp_path / "v.kv", match)
 
 
+def test_a_header_that_says_to_be_long_is_not_allocated(tmp_path, table):
+    table.save(str(tmp_path / "v.kv"), sep_limit=1)
+    apart = tmp_path / "v.kv.vectors.npy"
+    apart.write_bytes(b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**31) + apart.read_bytes()[12:])
+    refuse(tmp_path / "v.kv", "is of a form that numpy does not write for vectors")
+
+
 def test_keyed_vectors_of_parts_of_words_are_refused_by_name(tmp_path):
     FastTextKeyedVectors(4, 2, 3, 10).save(str(tmp_path / "v.kv"))
     refuse(tmp_path / "v.kv", r"names gensim\.models\.fasttext\.FastTextKeyedVectors, which no word vectors need")
@@ -173,6 +181,13 @@ def test_weights_that_are_a_pickle_alone_are_refused(folder, encoder):
 def test_weights_that_a_model_folder_lacks_are_not_drawn_at_random(folder):
     change_json(folder / "config.json", lambda config: config.update(num_hidden_layers=2))
     refuse_model(folder, r"lacks weights, such as 'encoder\.layer\.1\.")
+
+
+def test_a_folder_of_transformers_alone_is_a_model_too(folder):
+    expected = SentenceEncoder(folder, device="cpu").fit_transform(["dog bark"])
+    (folder / "modules.json").unlink()
+    _cache.clear()
+    assert_agree(SentenceEncoder(folder, device="cpu").fit_transform(["dog bark"]), expected)
 
 
 def test_a_configuration_beyond_its_weights_is_refused_before_it_is_built(folder):

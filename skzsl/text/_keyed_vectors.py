@@ -126,6 +126,9 @@ def _array(record):
 
 
 def _mapped(path):
+    with open(path, "rb") as file:
+        if np.lib.format.read_magic(file) != (1, 0):  # later ones let a header be as long as it says
+            raise ValueError(f"{path.name} is of a form that numpy does not write for vectors")
     vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(vectors, np.memmap) or vectors.dtype.kind != "f":
         raise ValueError(f"{path.name} holds no array of real numbers")

@@ -124,9 +124,9 @@ def _open_folder(folder, device):
 def _missing_weights(model, paths):
     """Weights that transformers would draw at random, without those of the pooler, which a saved model may lack."""
     missing = set()
-    for module, path in zip(model, paths, strict=True):
+    for module, path in zip(model, paths, strict=False):  # a folder of transformers alone is pooled by another module
         net = getattr(module, "auto_model", None)
-        if net is not None:
+        if net is not None and (path / "config.json").is_file():
             with no_progress_bar():
                 _, found = type(net).from_pretrained(path, output_loading_info=True, local_files_only=True)
             missing.update(found["missing_keys"])
