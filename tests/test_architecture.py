@@ -34,12 +34,13 @@ FLOORS = [
     {"solvers", "nets"},
     {"_training"},
     {"zero_shot", "tagging", "detection"},
-    {"inspection"},
+    {"inspection", "persistence"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {
     "torch": {"nets"},
-    "skorch": {"nets/training.py", "nets/callbacks.py"},
+    "skorch": {"nets/training.py", "nets/callbacks.py", "nets/state.py"},
+    "skops": {"persistence/_files.py"},
     "gensim": set(),  # its files are read without it
     "sentence_transformers": {"text/_sentence.py"},
     "transformers": {"text/_clap.py", "text/_hub.py"},

@@ -155,9 +155,9 @@ def read_header(path):
     Returns
     -------
     header : dict
-        ``format`` number, ``model`` (its class), ``labels`` of fit and their ``texts`` where these differ, ``encoders``
-        (class, name and sha256 of each text model), ``versions`` of Python and packages, ``foreign`` types that loading
-        has to trust, and ``note``.
+        ``format`` number, ``model`` (its class) and its ``parameters`` as scikit-learn prints them, ``labels`` of fit
+        and their ``texts`` where these differ, ``encoders`` (class, name and sha256 of each text model), ``versions``
+        of Python and packages, ``foreign`` types that loading has to trust, and ``note``.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def _dumped(model):
 
 
 def _described(model, encoders):
-    described: dict = {"model": type(model).__name__, "labels": None, "texts": None}
+    described: dict = {"model": type(model).__name__, "parameters": str(model), "labels": None, "texts": None}
     with suppress(TypeError, NotFittedError):
         innermost = final_estimator(model)
         labels = getattr(innermost, "labels_of_fit_", innermost.classes_).tolist()
