@@ -59,17 +59,19 @@ class LabelVectors:
         return recall(self._known, texts, self._encode)
 
     def _encode(self, new):
-        proof = list(self._known)[:_PROOF] if self._stored else []
-        vectors = self._checked(self.encoder.transform([*proof, *new]), [*proof, *new])
-        for text, vector in zip(proof, vectors, strict=False):
-            # Scores against vectors of another text model than that of fit mean nothing.
+        if self._stored:
+            self._prove(list(self._known)[:_PROOF])
+        return self._checked(self.encoder.transform(new), new)
+
+    def _prove(self, texts):
+        """Refuse a text model other than that of fit: scores against its vectors mean nothing."""
+        for text, vector in zip(texts, self._checked(self.encoder.transform(texts), texts), strict=True):
             if np.linalg.norm(vector - self._known[text]) > _SAME * np.linalg.norm(self._known[text]):
                 raise ModelIntegrityError(
                     f"text_encoder gives {text!r} another vector than when this model was stored, so it can score no "
                     "new label; install the text model and word vectors of that time (skzsl.read_header names them)."
                 )
         self._stored = False
-        return vectors[len(proof) :]
 
     def __getstate__(self):
         vectors = self._known.values()
