@@ -33,8 +33,9 @@ lint: .venv/.test
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-BENCHMARKS := defaults events recording tagging_ensemble compare_esc50 compare_audioset esc50 speed_bilinear audioset_zero_shot audioset_tagging semanticac soundscapes search \
-	speed_ridge speed_metrics speed_ranking_loss speed_nets speed_contrastive memory
+BENCHMARKS := persistence defaults parts sizes events recording tagging_ensemble compare_esc50 compare_audioset esc50 speed_bilinear \
+	audioset_zero_shot audioset_tagging semanticac soundscapes search speed_ridge speed_metrics speed_ranking_loss \
+	speed_nets speed_contrastive memory
 bench: .venv/.bench
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py

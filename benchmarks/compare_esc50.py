@@ -11,17 +11,14 @@ means without a clip of ESC-50. ZeroShotNearest needs embeddings of CLAP's kind 
 
 import time
 
-import esc50_recipe
 import numpy as np
 import torch
 from common import run, spread
-from contrastive_variants import UNSEEN_LINEAR
-from esc50_recipe import audio, texts, unit_halves
+from esc50 import scaled, with_synonyms
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
 from skzsl import (
     ZeroRuleClassifier,
@@ -32,71 +29,47 @@ from skzsl import (
     ZeroShotTemporalAttention,
     with_labels,
 )
+from skzsl.datasets import load_esc50_embeddings
 from skzsl.metrics import generalized_accuracy, harmonic_mean, per_label_accuracy, seen_unseen_curve
 from skzsl.model_selection import GeneralizedSplit, LeaveOneCategoryOut, get_scorer
-from skzsl.preprocessing import Segmentwise
 from skzsl.text import SentenceEncoder
 
 GENERALIZED = ("seen_accuracy", "unseen_accuracy", "harmonic", "ausuc")
-HALVES = [audio([FunctionTransformer(unit_halves)]), audio([StandardScaler(), Normalizer()])]
 PARTITIONS = {"random": "random label partition", "setting 3": "setting 3 (leave one category out)"}
 
 
-def rows(esc50, pooled, roots, scores, source_labels, memory):
+def rows(esc50, scores, source_labels, memory):
     """Name to a Pipeline, its grid and its clips."""
-    segments = [Segmentwise(audio([Normalizer()])), Segmentwise(audio([StandardScaler(), Normalizer()]))]
-    encoders = texts(esc50.synonyms)
+    synonyms = with_synonyms(esc50.synonyms)
 
-    def row(model, grid, X=pooled, prepared=HALVES, kind="joined or whitened"):
-        grid = [{f"model__{name}": values for name, values in part.items()} for part in grid]
-        shared = {"audio": prepared, "model__text_encoder": encoders[kind]}
-        pipeline = Pipeline([("audio", "passthrough"), ("model", model)], memory=memory)
-        return pipeline, [{**shared, **part} for part in grid], X
+    def row(model, grid, label_texts=synonyms, pooling="mean+max"):
+        grid = {f"model__{name}": values for name, values in grid.items()}
+        return scaled(model.set_params(label_texts=label_texts), memory, pooling), grid, esc50.X
 
     def tagger(label_texts):
-        steps = [("audio", "passthrough"), ("model", ZeroShotConvex(source_labels=source_labels))]
-        grid = {"model__n_top": [3, 10, 30], "model__label_texts": [label_texts]}
-        return Pipeline(steps), [grid], scores
+        model = ZeroShotConvex(source_labels=source_labels, label_texts=label_texts)
+        return Pipeline([("model", model)]), {"model__n_top": [3, 10, 30]}, scores
 
-    regularisers = [{"alpha_audio": [10.0, 100.0, 1000.0], "alpha_text": [0.1, 1.0, 10.0]}]
-    minibatch = {"weight_decay": 0.01, "batch_size": 64, "standardize": False, "random_state": 0, "device": "cpu"}
-    net = {"standardize": False, "random_state": 0, "device": "cpu"}
+    regularisers = {"alpha_audio": [10.0, 100.0, 1000.0], "alpha_text": [0.1, 1.0, 10.0]}
+    as_given, net = {"standardize": False}, {"standardize": False, "random_state": 0, "device": "cpu"}
     return {
-        "ZeroShotRidge": row(ZeroShotRidge(standardize=False), regularisers),
-        "ZeroShotRidge, names only": row(ZeroShotRidge(standardize=False), regularisers, kind="names"),
-        "ZeroShotBilinear": row(
-            ZeroShotBilinear(standardize=False, random_state=0),
-            [{"lr": [0.0003, 0.001, 0.003], "max_epochs": [1, 2, 5]}],
-        ),
+        "ZeroShotRidge": row(ZeroShotRidge(**as_given), regularisers),
+        "ZeroShotRidge, names only": row(ZeroShotRidge(**as_given), regularisers, None),
+        "ZeroShotBilinear": row(ZeroShotBilinear(**net), {"lr": [0.0003, 0.001, 0.003], "max_epochs": [1, 2, 5]}),
         "ZeroShotBilinear, solver='minibatch'": row(
-            ZeroShotBilinear(solver="minibatch", optimizer="SGD", **minibatch),
-            [{"lr": [1.0, 3.0], "max_epochs": [2, 5]}],
+            ZeroShotBilinear(solver="minibatch", **net), {"lr": [1.0, 3.0], "max_epochs": [2, 5]}
         ),
-        "ZeroShotContrastive": row(
-            ZeroShotContrastive(logit_scale=2.0, batch_size=64, **net),
-            [
-                {"head": ["mlp"], "lr": [0.003], "max_epochs": [3, 6]},
-                UNSEEN_LINEAR,
-            ],
-        ),
+        "ZeroShotContrastive": row(ZeroShotContrastive(**net), {"lr": [0.001, 0.003], "max_epochs": [3, 6]}),
         "ZeroShotTemporalAttention, 9 segments": row(
-            ZeroShotTemporalAttention(optimizer="AdamW", one_cycle=False, batch_size=64, **net),
-            [{"lr": [0.001, 0.003], "max_epochs": [3, 10]}],
-            X=roots,
-            prepared=segments,
+            ZeroShotTemporalAttention(**net), {"lr": [0.03, 0.1]}, pooling=None
         ),
         "ZeroShotConvex, logistic regression": row(
             ZeroShotConvex(classifier=LogisticRegression(max_iter=300)),
-            [{"classifier__C": [0.1, 1.0, 10.0], "n_top": [5, 40]}],
+            {"classifier__C": [0.1, 1.0, 10.0], "n_top": [5, 40]},
         ),
         "ZeroShotConvex, YAMNet's class scores, names": tagger(None),
-        "ZeroShotConvex, YAMNet's class scores": tagger(joined_names(esc50.synonyms)),
+        "ZeroShotConvex, YAMNet's class scores": tagger(synonyms),
     }
-
-
-def joined_names(synonyms):
-    """Label to its name and synonyms."""
-    return {label: esc50_recipe.AddWords(synonyms)([label])[0] for label in synonyms}
 
 
 def unseen_fold(splitter, X, y, groups, test, recordings=None):
@@ -132,14 +105,7 @@ def measure(estimator, grid, X, y, recordings, groups, test):
     penalty = choose_penalty(model, X[train], y[train], recordings[train], general)
     fitted = clone(model).set_params(model__seen_penalty=penalty).fit(X[train], y[train])
     found["gzsl"] = [float(get_scorer(f"gzsl_{name}")(fitted, X[mixed], y[mixed])) for name in GENERALIZED]
-    chosen = {name: brief(value) for name, value in search.best_params_.items()}
-    return {**found, "penalty": penalty, "chosen": chosen}
-
-
-def brief(value):
-    """The two ends of what repr says."""
-    text = " ".join(repr(value).split())
-    return text if len(text) < 100 else f"{text[:60]} ... {text[-40:]}"
+    return {**found, "penalty": penalty, "chosen": search.best_params_}
 
 
 def choose_penalty(model, X, y, recordings, general):
@@ -159,8 +125,7 @@ def choose_penalty(model, X, y, recordings, general):
 def supervised(X, y, fold):
     """Accuracy of each label under logistic regression trained on the other official folds: labels of one's own."""
     settle()
-    pipeline = Pipeline([("audio", "passthrough"), ("model", LogisticRegression(max_iter=300))])
-    grid = {"audio": HALVES, "model__C": [1.0, 10.0, 100.0]}
+    pipeline, grid = scaled(LogisticRegression(max_iter=300), None), {"model__C": [1.0, 10.0, 100.0]}
     predicted = np.empty_like(y)
     for train, test in PredefinedSplit(fold).split():
         search = GridSearchCV(pipeline, grid, cv=PredefinedSplit(fold[train]), error_score="raise")
@@ -171,7 +136,7 @@ def supervised(X, y, fold):
 def without_training(scores, source_labels, y, synonyms):
     """Accuracy among all 50 labels of YAMNet's class scores and nothing else, with names and with synonyms."""
     found = {}
-    for name, label_texts in (("names", None), ("names + synonyms", joined_names(synonyms))):
+    for name, label_texts in (("names", None), ("names + synonyms", with_synonyms(synonyms))):
         for centred, encoder in (("", None), (", not centred", SentenceEncoder())):
             model = ZeroShotConvex(encoder, source_labels=source_labels, label_texts=label_texts).fit(scores)
             found[name + centred] = float(np.mean(model.predict(scores, labels=np.unique(y)) == y))
@@ -198,11 +163,10 @@ def settle():
 
 
 def load(folder):
-    """ESC-50, its clips and segments, YAMNet's class scores of each clip, and their names."""
-    esc50, pooled = esc50_recipe.load(folder)
+    """ESC-50, YAMNet's class scores of each clip, and their names."""
     with np.load(folder / "esc50_yamnet.npz", allow_pickle=False) as stored:
         scores, source_labels = stored["scores"].astype(np.float32).mean(axis=1), stored["score_class_name"].tolist()
-    return esc50, pooled, np.sqrt(esc50.X), scores, source_labels
+    return load_esc50_embeddings(folder), scores, source_labels
 
 
 def groups_of(groups):
@@ -212,7 +176,7 @@ def groups_of(groups):
 
 def calls(arguments):
     """Every model on every fold of both partitions, and what needs no search."""
-    esc50, pooled, _, scores, source_labels = arguments.loaded
+    esc50, scores, source_labels = arguments.loaded
     models, found = rows(*arguments.loaded, str(arguments.scratch)), {}
     partitions = {"random": esc50.random_folds, "setting 3": esc50.categories}
     for key, groups in partitions.items():
@@ -222,11 +186,11 @@ def calls(arguments):
             found |= {f"{key}, {name}, fold {test}": (*given, test) for test in tests}
         for test in tests:
             kept = np.array([groups[label] == test for label in esc50.y])
-            given = (pooled[kept], esc50.y[kept], esc50.fold[kept])
+            given = (esc50.X[kept], esc50.y[kept], esc50.fold[kept])
             found[f"{key}, supervised, fold {test}"] = (supervised, *given)
         found[f"{key}, zero rule"] = (zero_rule, esc50.y, esc50.recordings, groups)
         found[f"{key}, groups"] = (groups_of, groups)
-    found["supervised, 50 labels"] = (supervised, pooled, esc50.y, esc50.fold)
+    found["supervised, 50 labels"] = (supervised, esc50.X, esc50.y, esc50.fold)
     found["without training"] = (without_training, scores, source_labels, esc50.y, esc50.synonyms)
     return found
 

@@ -1,26 +1,15 @@
 """How the contrastive net is trained otherwise than by default.
 
-A grid for labels never seen, and what was tried and left out: noise, dropped segments, and adapted texts.
+What was tried and left out: noise, dropped segments, and adapted texts.
 """
 
 from contextlib import contextmanager
-from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from skzsl import nets
-
-# A linear map from a random start needs rates at which what it learns soon outweighs that start.
-UNSEEN_LINEAR = {
-    "head": ["linear"],
-    "optimizer": [partial(torch.optim.SGD, momentum=0.9)],
-    "lr": [1.0, 3.0],
-    "logit_scale": [5.0],
-    "batch_size": [256],
-    "max_epochs": [6],
-}
 
 _Plain = nets.ContrastiveModule
 

@@ -8,13 +8,12 @@ import time
 
 import numpy as np
 from common import run, spread
-from esc50_recipe import audio, load, texts, unit_halves
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.pipeline import Pipeline
 
 from skzsl import ZeroShotBilinear
+from skzsl.datasets import load_esc50_embeddings
 from skzsl.model_selection import (
     CategoryPairs,
     ClassDisjointKFold,
@@ -23,7 +22,7 @@ from skzsl.model_selection import (
     WithinCategoryKFold,
     zero_shot_scorer,
 )
-from skzsl.preprocessing import SegmentPooling
+from skzsl.preprocessing import EmbeddingScaler
 
 PUBLISHED = {
     "1": [0.602, 0.830, 0.755, 0.885, 0.747],
@@ -37,19 +36,26 @@ PAIRINGS = range(3)
 FRESH_PARTITIONS = range(201, 204)
 
 
-def search(memory, model, encoders, inner, n_clips, few_shot=False):
-    """Search the whole recipe over class-disjoint folds of the training labels."""
-    size = min(128, n_clips - 1)
+def with_synonyms(synonyms):
+    """Label to its name and synonyms."""
+    return {label: ", ".join(dict.fromkeys([label, *words])) for label, words in synonyms.items()}
+
+
+def scaled(model, memory, pooling="mean+max"):
+    """What ``standardize=True`` does, as a step of its own, which a search keeps; the model takes clips as they are."""
+    steps = [("audio", EmbeddingScaler(pooling)), ("model", model)]
+    return Pipeline(steps, memory=memory and str(memory))
+
+
+def search(memory, model, inner, few_shot=False):
+    """Search rate and passes over class-disjoint folds of the training labels."""
     grid = {
-        "audio": [audio([FunctionTransformer(unit_halves)], size), audio([StandardScaler(), Normalizer()], size)],
-        "model__text_encoder": encoders,
         "model__lr": [0.003, 0.03] if few_shot else [0.0003, 0.001, 0.003],
         "model__max_epochs": [2, 5, 10] if few_shot else [1, 2, 5],
     }
     if model.solver == "minibatch":
-        grid |= {"model__lr": [1.0, 3.0], "model__max_epochs": [2, 5]}
-    pipeline = Pipeline([("audio", "passthrough"), ("model", model)], memory=str(memory))
-    return GridSearchCV(pipeline, grid, cv=inner, scoring=SCORING, n_jobs=2, error_score="raise")
+        grid = {"model__lr": [1.0, 3.0], "model__max_epochs": [2, 5]}
+    return GridSearchCV(scaled(model, memory), grid, cv=inner, scoring=SCORING, n_jobs=2, error_score="raise")
 
 
 def timed(function, *arguments):
@@ -58,35 +64,35 @@ def timed(function, *arguments):
     return {**function(*arguments), "seconds": time.perf_counter() - start}
 
 
-def leave_one_out(memory, model, encoders, X, y, groups):
+def leave_one_out(memory, model, X, y, groups):
     """Search inside the training groups, which are folds of the search too, for each group of labels left out."""
     outer = LeaveOneCategoryOut(groups)
-    return nested(X, y, outer, lambda train: search(memory, model, encoders, outer, len(train)))
+    return nested(X, y, outer, search(memory, model, outer))
 
 
-def within(memory, model, encoders, X, y, categories, seed):
+def within(memory, model, X, y, categories, seed):
     """Setting 1: search over folds of the eight training labels of one category, for each pair of test labels."""
     outer, inner = WithinCategoryKFold(categories, n_splits=5, random_state=seed), ClassDisjointKFold(4, random_state=0)
-    return nested(X, y, outer, lambda _: search(memory, model, encoders, inner, 240))
+    return nested(X, y, outer, search(memory, model, inner))
 
 
-def nested(X, y, outer, make_search):
+def nested(X, y, outer, search_inside):
     """Search inside the training clips of every fold, then score its test clips once."""
     scores, chosen = [], []
     for train, test in outer.split(X, y):
-        fold_search = make_search(y[train]).fit(X[train], y[train])
+        fold_search = clone(search_inside).fit(X[train], y[train])
         scores.append(SCORING(fold_search, X[test], y[test]))
         chosen.append(shorten(fold_search.best_params_))
     return {"scores": scores, "chosen": chosen}
 
 
-def few_shot(memory, model, encoders, X, y, categories):
+def few_shot(memory, model, X, y, categories):
     """Setting 4: the search sees neither clips nor labels of the test category, then each of the 8 folds is scored."""
     scores, chosen = [], []
     for train, test in LeaveOneCategoryOut(categories).split(X, y):
         inner = FewShotKFold(LeaveOneCategoryOut(categories), shots=5, random_state=0)
         folds = list(inner.split(X[train], y[train]))[::4]
-        fold_search = search(memory, model, encoders, folds, len(folds[0][0]), few_shot=True).fit(X[train], y[train])
+        fold_search = search(memory, model, folds, few_shot=True).fit(X[train], y[train])
         outer = FewShotKFold(LeaveOneCategoryOut(categories), shots=5, random_state=1)
         own = [split for split in outer.split(X, y) if y[split[1][0]] in y[test]]
         found = cross_val_score(fold_search.best_estimator_, X, y, cv=own, scoring=SCORING, n_jobs=2)
@@ -96,14 +102,8 @@ def few_shot(memory, model, encoders, X, y, categories):
 
 
 def shorten(parameters):
-    """Describe chosen parameters in a few words."""
-    encoder = parameters["model__text_encoder"]
-    return {
-        "audio": "unit halves" if "functiontransformer" in parameters["audio"].named_steps else "standardised",
-        "text": "whitened" if "pca" in encoder.named_steps else "centred",
-        "lr": parameters["model__lr"],
-        "epochs": parameters["model__max_epochs"],
-    }
+    """Chosen parameters without their prefix."""
+    return {name.removeprefix("model__"): value for name, value in parameters.items()}
 
 
 def deal(categories, seed):
@@ -113,13 +113,12 @@ def deal(categories, seed):
 
 
 def defaults(model, X, y, groups):
-    """Score a model as it comes, on roots of segment means at unit length."""
-    pipeline = make_pipeline(SegmentPooling(), FunctionTransformer(np.sqrt), Normalizer(), model)
-    scores = cross_val_score(pipeline, X, y, cv=LeaveOneCategoryOut(groups), scoring=SCORING, error_score="raise")
+    """Score a model as it comes."""
+    scores = cross_val_score(model, X, y, cv=LeaveOneCategoryOut(groups), scoring=SCORING, error_score="raise")
     return {"scores": scores.tolist()}
 
 
-def pairs(memory, model, encoders, X, y, categories):
+def pairs(memory, model, X, y, categories):
     """Setting 2: one search on each training category, its model scored on the four others."""
     names = sorted(set(categories.values()))
     matrix = [[None] * 5 for _ in names]
@@ -127,33 +126,37 @@ def pairs(memory, model, encoders, X, y, categories):
         source, target = (names.index(categories[y[rows[0]]]) for rows in (train, test))
         if all(cell is None for cell in matrix[source]):
             inner = ClassDisjointKFold(5, random_state=0)
-            fitted = search(memory, model, encoders, inner, 320).fit(X[train], y[train])
+            fitted = search(memory, model, inner).fit(X[train], y[train])
         matrix[source][target] = SCORING(fitted, X[test], y[test])
     return {"matrix": matrix, "scores": [cell for row in matrix for cell in row if cell is not None]}
 
 
-VARIANTS = [("names", "online"), ("joined or whitened", "online"), ("joined or whitened", "minibatch")]
+VARIANTS = [("names", "online"), ("synonyms", "online"), ("synonyms", "minibatch")]
 
 
 def calls(arguments):
     """Each setting, partition and variant."""
-    (esc50, X), y, categories = arguments.loaded, arguments.loaded[0].y, arguments.loaded[0].categories
-    encoders, memory = texts(esc50.synonyms), arguments.scratch
-    online = ZeroShotBilinear(standardize=False, random_state=0)
-    minibatch = {"solver": "minibatch", "optimizer": "SGD", "weight_decay": 0.01, "batch_size": 64, "device": "cpu"}
-    models = {"online": online, "minibatch": clone(online).set_params(**minibatch)}
+    esc50, memory = arguments.loaded, arguments.scratch
+    X, y, categories = esc50.X, esc50.y, esc50.categories
+    as_it_comes = ZeroShotBilinear(random_state=0)
+    texts = {"names": None, "synonyms": with_synonyms(esc50.synonyms)}
+    models = {
+        (kind, solver): clone(as_it_comes).set_params(
+            standardize=False, solver=solver, label_texts=texts[kind], device="cpu"
+        )
+        for kind, solver in VARIANTS
+    }
     found, partitions = {}, {"random": esc50.random_folds, "setting 3": categories}
-    for kind, solver in VARIANTS:
+    for variant, model in models.items():
         for key, groups in partitions.items():
-            call = (leave_one_out, memory, models[solver], encoders[kind], X, y, groups)
-            found[f"{key}, {(kind, solver)}"] = call
-    found |= {f"{key}, defaults": (defaults, online, esc50.X, y, groups) for key, groups in partitions.items()}
-    best, joined = (memory, online, encoders["joined or whitened"], X, y), (memory, online, encoders["joined"], X, y)
+            found[f"{key}, {variant}"] = (leave_one_out, memory, model, X, y, groups)
+    found |= {f"{key}, defaults": (defaults, as_it_comes, X, y, groups) for key, groups in partitions.items()}
+    best = (memory, models["synonyms", "online"], X, y)
     for seed in FRESH_PARTITIONS:
         found[f"fresh partition {seed}"] = (leave_one_out, *best, deal(categories, seed))
     found["setting 4"] = (few_shot, *best, categories)
-    found |= {f"setting 1, pairing {seed}": (within, *joined, categories, seed) for seed in PAIRINGS}
-    found["setting 2"] = (pairs, *joined, categories)
+    found |= {f"setting 1, pairing {seed}": (within, *best, categories, seed) for seed in PAIRINGS}
+    found["setting 2"] = (pairs, *best, categories)
     return {key: (timed, *call) for key, call in found.items()}
 
 
@@ -170,7 +173,7 @@ def tables(figures):
 
     header = ["", *CATEGORIES, "mean ± sd over folds", "chance"]
     titles = ["ZeroShotBilinear, names", "ZeroShotBilinear, names + synonyms", "... solver='minibatch'"]
-    keys = dict(zip(titles, VARIANTS, strict=True)) | {"... defaults, no search": "defaults"}
+    keys = dict(zip(titles, VARIANTS, strict=True)) | {"... as it comes, names, no search": "defaults"}
     rows = [row(title, scores(f"setting 3, {key}")[order]) for title, key in keys.items()]
     title = "Setting 3: train on four categories, test on the labels of the fifth"
     yield title, header, [row("published (VGGish, Word2Vec)", PUBLISHED["3"]), *rows]
@@ -196,4 +199,4 @@ def tables(figures):
 
 
 if __name__ == "__main__":
-    run("esc50", calls, tables, load)
+    run("esc50", calls, tables, load_esc50_embeddings)

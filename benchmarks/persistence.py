@@ -1,7 +1,7 @@
 """Models in files: their size beside their weights, beside pickles of all that they hold, and the time it takes.
 
-Zero-shot models as they come, on ESC-50 (40 labels, 1600 clips); taggers of AudioSet's size (527 labels) on clips made up, one
-epoch. "As it comes" is a pickle of all attributes, nets as skorch pickles them.
+Zero-shot models as they come, on ESC-50 (40 labels, 1600 clips); taggers of AudioSet's size (527 labels) on clips made
+up, one epoch. "As it comes" is a pickle of all attributes, nets as skorch pickles them.
 """
 
 import pickle

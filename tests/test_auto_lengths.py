@@ -33,8 +33,8 @@ NETS = {
 }
 STEPS = {  # that "auto" epochs aim at, and how few and many they may be
     ZeroShotBilinear: (100, 2, 10),
-    ZeroShotContrastive: (125, 3, 8),
-    ZeroShotTemporalAttention: (500, 3, 8),
+    ZeroShotContrastive: (125, 1, 8),
+    ZeroShotTemporalAttention: (500, 1, 8),
     MultiLevelAttentionClassifier: (1700, 3, 20),
     GlobalLocalAttentionClassifier: (1200, 3, 20),
 }
@@ -114,14 +114,19 @@ def test_online_training_makes_about_5000_steps(n_clips, epochs):
     ("name", "n_clips", "batch_size", "epochs"),
     [
         *[("bilinear", 24, "auto", 10), ("bilinear", 400, "auto", 8), ("bilinear", 24, 1, 5), ("bilinear", 150, 2, 2)],
-        *[("contrastive", 24, "auto", 8), ("contrastive", 50, 2, 5), ("contrastive", 150, 2, 3)],
-        *[("attention", 24, "auto", 8), ("attention", 120, 1, 5), ("attention", 200, 1, 3)],
+        *[("contrastive", 24, "auto", 8), ("contrastive", 50, 2, 5), ("contrastive", 300, 2, 1)],
+        *[("attention", 24, "auto", 8), ("attention", 120, 1, 5), ("attention", 500, 1, 1)],
         *[("multi-level", 24, "auto", 20), ("multi-level", 250, 2, 14), ("global-local", 24, "auto", 20)],
     ],
 )
 def test_nets_make_about_as_many_steps_as_documented(name, n_clips, batch_size, epochs):
     model = clone(NETS[name]).set_params(batch_size=batch_size)
     assert model.fit(*clips(n_clips)).n_iter_ == len(model.history_) == epochs
+
+
+@pytest.mark.parametrize(("n_clips", "epochs"), [(20_000, [2, 2, 7, 20, 16]), (2_000_000, [2, 1, 1, 3, 3])])
+def test_more_clips_take_fewer_passes_and_of_millions_zero_shot_nets_take_one_or_two(n_clips, epochs):
+    assert [model._epochs("auto", n_clips) for model in NETS.values()] == epochs
 
 
 @pytest.mark.parametrize("name", NETS)

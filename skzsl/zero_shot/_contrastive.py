@@ -56,7 +56,7 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
     one_cycle : bool, default=True
         Let the learning rate rise to ``lr`` and fall to 0 over a fit. ``partial_fit`` trains at ``lr``.
     max_epochs : int or "auto", default="auto"
-        Passes over the clips. "auto" is as many as make 125 steps, 3 to 8.
+        Passes over the clips. "auto" is as many as make 125 steps, 1 to 8.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="AdamW"
@@ -137,7 +137,7 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
     """
 
     _compares_directions = True
-    _auto_steps, _auto_epochs = 125, (3, 8)
+    _auto_steps, _auto_epochs = 125, (1, 8)
 
     _parameter_constraints: dict = {
         **MultilabelZeroShotClassifier._parameter_constraints,

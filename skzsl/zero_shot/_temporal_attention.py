@@ -56,7 +56,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
     one_cycle : bool, default=True
         Let the learning rate rise to ``lr`` and fall to 0 over a fit. ``partial_fit`` trains at ``lr``.
     max_epochs : int or "auto", default="auto"
-        Passes over the clips. "auto" is as many as make 500 steps, 3 to 8.
+        Passes over the clips. "auto" is as many as make 500 steps, 1 to 8.
     shuffle : bool, default=True
         Draw a new order of the clips before every epoch.
     optimizer : str or class, default="SGD"
@@ -151,7 +151,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         "one_cycle": ["boolean"],
     }
 
-    _auto_steps, _auto_epochs = 500, (3, 8)
+    _auto_steps, _auto_epochs = 500, (1, 8)
 
     def __init__(
         self,
