@@ -14,6 +14,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import HasMethods, Interval
+from ._copies import whole
 from ._indicators import check_indicators, is_indicator, named_indicators
 from ._labels import check_candidates, label_array
 from ._segment_scores import SegmentScores
@@ -238,9 +239,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         return copied
 
     def __deepcopy__(self, memo):
-        memo[id(self)] = copied = type(self).__new__(type(self))
-        copied.__dict__.update(copy.deepcopy(vars(self), memo))
-        return copied
+        return whole(self, memo)
 
     def _become_view(self):
         """Prepare a copy of a fitted model to be a view of it."""

@@ -19,6 +19,7 @@ FLOORS = [
     {
         "exceptions",
         "_atomic",
+        "_copies",
         "_locks",
         "_compat",
         "_labels",

@@ -56,6 +56,7 @@ def test_only_code_that_needs_what_is_not_here_is_not_run():
     skipped = [(page.name, block.reason) for page in PAGES for block in blocks(page) if block.reason is not None]
     assert skipped == [
         ("fetching.md", "needs the internet"),
+        ("keeping.md", "needs the internet"),
         ("nearest_and_convex.md", "needs the weights of CLAP"),
         ("nearest_and_convex.md", "needs the weights of CLAP"),
         ("text.md", "needs a file of word vectors"),

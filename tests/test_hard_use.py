@@ -35,6 +35,14 @@ every_model = pytest.mark.parametrize(("name", "kind"), CASES)
 EVERY_LINE = "SKZSL_TEST_EVERY_LINE" in os.environ  # by hand: interrupts at all lines, in CI at some
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Programs that a shell starts in the background ignore interrupts, unless they say otherwise."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def restless():
     """Let threads change places far more often than they do."""

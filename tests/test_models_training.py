@@ -129,8 +129,8 @@ def test_training_a_view_leaves_the_model_as_it_was(name, kind):
 
 
 @in_epochs
-def test_kept_models_go_on_alike(name, kind):
-    model = fitted(name, kind)
+def test_kept_models_of_a_training_in_parts_go_on_alike(name, kind):
+    model = fitted(name, kind).partial_fit(*data(kind))
     same = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(weights(same.partial_fit(*data(kind))), weights(model.partial_fit(*data(kind))))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import json
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import torch
 from skorch import NeuralNet
 from skorch.exceptions import DeviceWarning
 
+from .._copies import whole
 from ..exceptions import warn
 
 _device: ContextVar[str | None] = ContextVar("device", default=None)
@@ -68,15 +68,8 @@ def copied(net, memo):
     """Copy a net with all that it has, by the ``memo`` of copy.deepcopy."""
     if net.initialized_:
         # copy.deepcopy would leave attributes of an optimiser out. A schedule has put another step in its own's place.
-        _copy(net.optimizer_, memo, without="step")
-    return _copy(net, memo)
-
-
-def _copy(thing, memo, without=None):
-    memo[id(thing)] = made = object.__new__(type(thing))
-    kept = {name: value for name, value in vars(thing).items() if name != without}
-    vars(made).update(copy.deepcopy(kept, memo))
-    return made
+        whole(net.optimizer_, memo, without="step")
+    return whole(net, memo)
 
 
 def _parameters(net):

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
+from .._copies import whole
 from ..exceptions import MissingExtraWarning, ModelIntegrityError, warn
 from . import _glove
 from ._base import check_vectors, fit_transform
@@ -72,6 +73,9 @@ class LabelVectors:
                     "new label; install the text model and word vectors of that time (skzsl.read_header names them)."
                 )
         self._stored = False
+
+    def __deepcopy__(self, memo):
+        return whole(self, memo)
 
     def __getstate__(self):
         vectors = self._known.values()

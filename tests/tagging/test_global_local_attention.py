@@ -278,10 +278,11 @@ def test_streams_and_thresholds_are_searched_with_one_training_a_fold(events, fr
 def test_models_with_nets_inside_survive_pickling_and_joblib(events, tmp_path):
     X, y = events
     for net in (make_net(), FrozenEstimator(make_net().fit(X, y))):
-        model = make_model(net, training="frozen_global").fit(X, y)
+        model = make_model(net, training="frozen_global").fit(X, y).partial_fit(X, y)
         joblib.dump(model, tmp_path / "model.joblib")
         expected = model.predict_proba(X)
-        twins = (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib"), clone(model).fit(X, y))
+        again = clone(model).fit(X, y).partial_fit(X, y)
+        twins = (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib"), again)
         model.partial_fit(X, y)
         for twin in twins:
             np.testing.assert_array_equal(twin.predict_proba(X), expected)
