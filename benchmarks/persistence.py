@@ -45,7 +45,7 @@ def load(folder):
 
 
 def kept(model, X, y):
-    """MB of the weights, of a pickle of everything, of a pickle and of a file; seconds to save and to load."""
+    """MB of the weights, the text encoder, a pickle of everything, a pickle and a file; seconds to save and to load."""
     model.fit(X, y)
     net = vars(model).get("_net")
     whole = {**vars(model), "_net": net and NeuralNet.__getstate__(net)}
@@ -59,8 +59,11 @@ def kept(model, X, y):
                 call()
                 seconds.setdefault(name, []).append(time.perf_counter() - start)
         np.testing.assert_array_equal(model.predict_proba(X[:100]), skzsl.load(path).predict_proba(X[:100]))
-        sizes = [sum(each.nbytes for each in weights), len(pickle.dumps(whole)), len(pickle.dumps(model))]
-        sizes.append(path.stat().st_size)
+        sizes = [len(pickle.dumps(whole)), len(pickle.dumps(model)), path.stat().st_size]
+        encoder = getattr(model, "text_encoder_", None)
+        if encoder is not None:
+            skzsl.save(encoder, path)
+        sizes = [sum(each.nbytes for each in weights), path.stat().st_size if encoder is not None else 0, *sizes]
     return [size / 1e6 for size in sizes] + [float(np.median(seconds[name][1:])) for name in ("save", "load")]
 
 
@@ -73,11 +76,12 @@ def calls(arguments):
 
 def tables(figures):
     """Sizes and times."""
-    header = ["model", "weights, MB", "pickle as it comes", "pickle", "file", "file : weights", "save, s", "load, s"]
+    header = ["model", "weights, MB", "text encoder", "pickle as it comes", "pickle", "file", "file : learned"]
+    header += ["save, s", "load, s"]
     rows = []
-    for name, (weights, whole, small, file, save, load_) in figures.items():
-        sizes = [f"{size:.2f}" for size in (weights, whole, small, file)]
-        rows.append([f"`{name}`", *sizes, f"{file / weights:.2f}", f"{save:.2f}", f"{load_:.2f}"])
+    for name, (*sizes, save, load_) in figures.items():
+        ratio = sizes[-1] / (sizes[0] + sizes[1])
+        rows.append([f"`{name}`", *(f"{each:.2f}" for each in (*sizes, ratio, save, load_))])
     yield "Size of a model, and time to save and load it (medians of three)", header, rows
 
 

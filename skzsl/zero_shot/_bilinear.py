@@ -204,7 +204,8 @@ class ZeroShotBilinear(EpochTraining, PooledClips, ZeroShotClassifier):
             check_one_space(clips.shape[1], vectors.shape[1])
             start = np.eye(clips.shape[1])
         if self.solver == "minibatch":
-            self.coef_ = self._train_minibatch(clips, targets.codes, vectors, start, course)
+            self._train_minibatch(clips, targets.codes, vectors, start, course)
+            self.coef_ = self._weight()
             return
         from ..solvers import online_ranking
 
@@ -237,7 +238,20 @@ class ZeroShotBilinear(EpochTraining, PooledClips, ZeroShotClassifier):
             },
             fixed_inputs=(vectors,),
         )
+
+    def _weight(self):
         return self.module_.weight.detach().cpu().numpy().copy()
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if self._net is not None:  # which has the map as its weight
+            state.pop("coef_", None)
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if self._net is not None:
+            self.coef_ = self._weight()
 
     def _score_labels(self, segments, vectors):
         return bilinear_scores(self._clips(segments), self.coef_, vectors)
