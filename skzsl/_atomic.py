@@ -23,11 +23,13 @@ def replacing(path):
     FileNotFoundError
         If the folder is missing.
     OSError
-        If the disk is full.
+        If the disk is full, or ``path`` is a folder or a device.
     """
     path = Path(path).resolve()
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {str(path.parent)!r} is missing; make it first.")
+    if path.exists() and not path.is_file():  # a folder cannot be replaced, and a device must not be
+        raise OSError(f"{str(path)!r} is no file; pass the path of one.")
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield part

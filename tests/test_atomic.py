@@ -62,3 +62,14 @@ def test_a_missing_folder_is_named(tmp_path):
         replacing(tmp_path / "nowhere" / "a"),
     ):
         pytest.fail("there is no folder to write to")
+
+
+def test_folders_and_devices_are_never_replaced(tmp_path):
+    if os.name == "posix":
+        os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for path in tmp_path.iterdir():
+        with pytest.raises(OSError, match=r"is no file; pass the path of one"), replacing(path) as part:
+            part.write_text("new")
+        assert not path.is_file()
+    assert {path.name for path in tmp_path.iterdir()} <= {"pipe", "folder"}

@@ -202,7 +202,8 @@ def _described(model, encoders):
         innermost = final_estimator(model)
         labels = getattr(innermost, "labels_of_fit_", innermost.classes_).tolist()
         texts = getattr(innermost, "label_texts", None)
-        described |= {"labels": labels, "texts": dict(texts) if isinstance(texts, Mapping) else None}
+        texts = {str(label): text for label, text in texts.items()} if isinstance(texts, Mapping) else None
+        described |= {"labels": labels, "texts": texts}
     packages = {name: version(name) for name in _PACKAGES}
     return described | {
         "encoders": list({str(each): each for each in (encoder._reference() for encoder in encoders)}.values()),

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..text import VectorTable
 from ..text._base import TextEncoder
+from ._pairs import Pairs, survives_as_text
 
 
 def portable(model):
@@ -52,6 +53,8 @@ def _changed(value, known):
         return value if _same(items, value) else type(value)(items)
     if type(value) is dict:
         items = [_portable(item, known) for item in value.values()]
+        if not all(map(survives_as_text, value)) or len({str(key) for key in value}) < len(value):
+            return Pairs(zip(value, items, strict=True))
         return value if _same(items, value.values()) else dict(zip(value, items, strict=True))
     if type(value).__module__.split(".")[0] in ("skzsl", "sklearn") and hasattr(value, "__dict__"):
         return _with_portable_attributes(value, known)

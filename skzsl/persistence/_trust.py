@@ -20,6 +20,7 @@ _PARTS = [
     "skzsl.model_selection._event_scorers.EventScorer",
     "skzsl.model_selection._scorers._ZeroShotScorer",
     "skzsl.nets.callbacks.BestEpoch",
+    "skzsl.persistence._pairs.Pairs",
     "skzsl.nets.callbacks.Progress",
     "skzsl.nets.training.EmbeddingNet",
     "skzsl.solvers._ridge.ClipSums",
@@ -28,6 +29,7 @@ _PARTS = [
     "sklearn.metrics._scorer._MultimetricScorer",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split._CVIterableWrapper",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
 ]

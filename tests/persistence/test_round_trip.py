@@ -131,6 +131,9 @@ COMPOSED = {
         scoring={"accuracy": "accuracy", "zero shot": zero_shot_scorer("accuracy", candidates="all")},
         refit="zero shot",
     ).fit(X, y),
+    "search over given folds": lambda X, y: GridSearchCV(
+        new("ridge"), {"alpha_audio": [1.0, 10.0]}, cv=list(KFold(2).split(X)), scoring="accuracy"
+    ).fit(X, y),
     "search in disjoint folds": lambda X, y: GridSearchCV(
         new("bilinear, online"),
         {"lr": [0.1, 1.0]},
@@ -240,6 +243,31 @@ def test_every_form_of_y_comes_back(form, name, path):
     assert same.classes_.dtype == model.classes_.dtype
     assert [type(label) for label in same.classes_.tolist()] == [type(label) for label in model.classes_.tolist()]
     assert skzsl.read_header(path)["labels"] == model.classes_.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "texts"),
+    [
+        ([True, False], {True: "yes word", False: "no word"}),
+        ([np.int64(1), np.int64(0)], {np.int64(1): "yes word", np.int64(0): "no word"}),
+        (["1", "0"], {"1": "yes word", 1: "another", "0": "no word"}),
+        (["dog", "cat"], {np.str_("dog"): "yes word"}),
+    ],
+    ids=["bools", "numbers of numpy", "number and its text", "texts of numpy"],
+)
+def test_keys_of_dicts_come_back_as_they_were(labels, texts, path):
+    X, y = data("one")
+    model = ZeroShotRidge(HashingEncoder(8), label_texts=texts).fit(X, np.array(labels)[(y > "dog").astype(int)])
+    same = kept(model, path)
+    np.testing.assert_array_equal(same.predict_proba(X), model.predict_proba(X))
+    assert list(same.label_texts) == list(texts)
+    np.testing.assert_array_equal(same.fit(X, model.predict(X)).classes_, model.classes_)
+
+
+def test_a_threshold_for_all_other_labels_comes_back(path):
+    X, y = data("several")
+    model = new("ridge", threshold={"dog": 0.1, None: 0.3}).fit(X, y)
+    np.testing.assert_array_equal(kept(model, path).predict(X), model.predict(X))
 
 
 def test_tables_of_vectors_come_back_as_one_array(path):
