@@ -220,7 +220,10 @@ def _read(path, trusted, device=None):
                 schema = json.loads(archive.read(SCHEMA))
             types = refuse_untrusted(path, schema, skops.io.get_untrusted_types(file=file), trusted)
             with _placed_on(device):
-                return skops.io.load(file, trusted=types)
+                model = skops.io.load(file, trusted=types)
+            if not isinstance(model, BaseEstimator):
+                raise TypeError(f"they make {type(model).__name__}, no estimator")
+            return model
         except (ModelIntegrityError, UntrustedModelError):
             raise
         except Exception as error:  # what comes of a forged file depends on what was forged

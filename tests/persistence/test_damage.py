@@ -2,6 +2,7 @@
 
 import collections
 import io
+import itertools
 import json
 import os
 import tracemalloc
@@ -199,8 +200,11 @@ def test_a_newer_format_asks_for_a_newer_skzsl(saved, tmp_path):
         skzsl.read_header(path)
 
 
+_ids = itertools.count(10**15)  # of objects that are no others of the file
+
+
 def node(loader, module, name, **more):
-    return {"__class__": name, "__module__": module, "__loader__": loader, "__id__": 1, **more}
+    return {"__class__": name, "__module__": module, "__loader__": loader, "__id__": next(_ids), **more}
 
 
 def plain(text):
@@ -282,6 +286,22 @@ def test_nothing_that_a_file_names_is_run(name, place, saved, outcome, tmp_path,
         return schema
 
     assert outcome(with_schema(saved["ridge"][0], forge)) in ("ModelIntegrityError", "UntrustedModelError")
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        node("FunctionNode", "skzsl.metrics._ranking", "mean_average_precision"),
+        node("TypeNode", "skzsl.nets.bilinear", "BilinearModule"),
+        node("ListNode", "builtins", "list", content=[plain(1)]),
+    ],
+    ids=["function", "type", "list"],
+)
+def test_what_a_file_holds_is_an_estimator(thing, saved, tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(with_schema(saved["ridge"][0], lambda schema: {**thing, "protocol": schema["protocol"]}))
+    with pytest.raises(ModelIntegrityError, match=r"they make \w+, no estimator"):
+        skzsl.load(path)
 
 
 def test_types_of_other_packages_are_named(saved, tmp_path):
