@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=
     Raises
     ------
     ValueError
-        If ``trained_on`` is empty, scores are no numbers, or come without their ``folds``.
+        If ``trained_on`` is empty, ``limits`` is no list, scores are no numbers, or come without their ``folds``.
     ModelIntegrityError
         If the file is damaged or is no model.
 
@@ -60,6 +61,12 @@ def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=
     """
     if not isinstance(trained_on, str) or not trained_on.strip():
         raise ValueError(f"trained_on={trained_on!r}; say in a few words which clips and which front end it was.")
+    if isinstance(limits, str):
+        raise ValueError(f"limits={limits!r}; pass a list of sentences.")
+    if scores is not None and not isinstance(scores, Mapping):
+        raise ValueError(
+            f"scores={scores!r}; pass a dict of the scores of each fold by name, such as cross_validate's."
+        )
     header = read_header(path)
     sections = {
         "Trained on": trained_on,

@@ -90,8 +90,8 @@ def save(model, path, *, note=None):
             ) from error
     if foreign:
         warn(
-            f"The model holds {foreign}, which are no part of skzsl, scikit-learn or numpy; whoever loads it has to "
-            f"pass trusted={foreign}.",
+            f"The model holds {foreign}, which are no part of skzsl, scikit-learn or numpy, or unsafe in files of "
+            f"strangers; whoever loads it has to pass trusted={foreign}.",
             UntrustedTypeWarning,
         )
 

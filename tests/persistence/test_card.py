@@ -61,6 +61,8 @@ def test_what_has_no_labels_gets_a_card_without_them(tmp_path):
     [
         ({"trained_on": " "}, "trained_on=' '"),
         ({"trained_on": None}, "trained_on=None"),
+        ({"trained_on": "x", "limits": "only one"}, "limits='only one'"),
+        ({"trained_on": "x", "scores": [0.4, 0.3]}, r"scores=\[0.4, 0.3\]"),
         ({"trained_on": "x", "scores": {"f1": [0.5]}}, "without their folds"),
         ({"trained_on": "x", "scores": {"f1": [np.nan]}, "folds": "2"}, "scores of 'f1'"),
         ({"trained_on": "x", "scores": {"f1": [[1.0]]}, "folds": "2"}, "scores of 'f1'"),
