@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
+import zlib
 from contextlib import contextmanager
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
@@ -19,7 +21,8 @@ SCHEMA = "schema.json"
 _HEADER = "skzsl.json"
 _MARK = b"skzsl sha256 "  # what the comment of the archive begins with, before the hash of the header
 _ENTRY = re.compile(r"[\w-]+\.(npy|bin)")
-_MOST = {_HEADER: 256 << 20, SCHEMA: 256 << 20}  # bytes that an entry of JSON may take
+_MOST = {_HEADER: 64 << 20, SCHEMA: 64 << 20}  # bytes that an entry of JSON may take
+_SMALL, _TIMES = 1 << 20, 32  # bytes that any schema may unpack to, and how many times its own size a larger one
 
 
 def write_archive(path, header: dict, entries: dict[str, bytes]) -> None:
@@ -37,8 +40,9 @@ def write_archive(path, header: dict, entries: dict[str, bytes]) -> None:
         for name, content in {_HEADER: text, **entries}.items():
             if len(content) > _MOST.get(name, math.inf):
                 raise ValueError(f"{name} of the model would take {len(content)} bytes; {_MOST[name]} is the most.")
-            # All entries but the schema are as they are, so that no file unpacks to more than its own size.
-            kind = ZIP_DEFLATED if name == SCHEMA else ZIP_STORED
+            # All entries but the schema are as they are, so that no file unpacks to much more than its own size.
+            packs = name == SCHEMA and len(content) <= _most(name, len(zlib.compress(content)))
+            kind = ZIP_DEFLATED if packs else ZIP_STORED
             archive.writestr(ZipInfo(name), content, kind)  # without a date: a model is the same file every time
 
 
@@ -50,13 +54,17 @@ def open_archive(path):
     ------
     FileNotFoundError
         If there is no file.
+    OSError
+        If it is a folder or a device.
     ModelIntegrityError
         If it is not a model file, is damaged, or is of a newer format.
     """
+    if os.path.exists(path) and not os.path.isfile(path):  # a device may have no end
+        raise OSError(f"{str(path)!r} is no file; pass the path of one.")
     with open(path, "rb") as file:
         try:
             with ZipFile(file) as archive:
-                header = _read_header(path, archive)
+                header = _read_header(path, archive, os.fstat(file.fileno()).st_size)
                 _verify(path, archive, header["entries"])
         except ModelIntegrityError:
             raise
@@ -73,12 +81,14 @@ def damaged(path, what) -> ModelIntegrityError:
     )
 
 
-def _read_header(path, archive):
+def _read_header(path, archive, size):
     if not archive.comment.startswith(_MARK):
         raise damaged(path, "it has not the mark of one")
     names = archive.namelist()
     if len(set(names)) < len(names) or _HEADER not in names:
         raise damaged(path, "its entries have no list, or two have one name")
+    if sum(info.file_size for info in archive.infolist() if info.compress_type == ZIP_STORED) > size:
+        raise damaged(path, "its entries overlap")
     text = _read(path, archive, _HEADER)
     if archive.comment != _MARK + _sha256(text).encode():
         raise damaged(path, "its header has another hash than it should")
@@ -114,9 +124,14 @@ def _read(path, archive, name):
     stored = info.compress_type == ZIP_STORED and info.compress_size == info.file_size
     if not stored and not (name == SCHEMA and info.compress_type == ZIP_DEFLATED):
         raise damaged(path, f"entry {name!r} is packed as no model is")
-    if info.file_size > _MOST.get(name, math.inf):
+    if info.file_size > _most(name, info.compress_size):
         raise damaged(path, f"entry {name!r} claims {info.file_size} bytes")
     return archive.read(name)
+
+
+def _most(name, packed):
+    most = _MOST.get(name, math.inf)
+    return min(most, max(_SMALL, _TIMES * packed)) if name == SCHEMA else most
 
 
 def _check_array(path, name, content):

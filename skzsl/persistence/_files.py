@@ -18,6 +18,7 @@ from .._views import final_estimator
 from ..exceptions import ModelIntegrityError, UntrustedModelError, UntrustedTypeWarning, warn
 from ._archive import SCHEMA, damaged, open_archive, write_archive
 from ._portable import portable
+from ._schema import check_schema
 from ._trust import refuse_untrusted, trusted_types
 
 _PACKAGES = ("skzsl", "scikit-learn", "numpy", "torch", "skorch", "skops")
@@ -116,6 +117,8 @@ def load(path, *, device=None, trusted=()):
     ------
     FileNotFoundError
         If there is no file.
+    OSError
+        If ``path`` is a folder or a device.
     ModelIntegrityError
         If the file is damaged, is no model, or was written in a newer format.
     UntrustedModelError
@@ -163,6 +166,8 @@ def read_header(path):
     ------
     FileNotFoundError
         If there is no file.
+    OSError
+        If ``path`` is a folder or a device.
     ModelIntegrityError
         If the file is damaged, is no model, or was written in a newer format.
 
@@ -193,7 +198,8 @@ def _dumped(model):
         entries = {name: archive.read(name) for name in archive.namelist()}
     if any(name.endswith(".npz") for name in entries):
         raise TypeError(f"{type(model).__name__} holds a sparse matrix, which no file keeps; make it dense.")
-    return entries, types
+    schema = json.loads(entries[SCHEMA])
+    return {**entries, SCHEMA: json.dumps(schema, separators=(",", ":")).encode()}, types
 
 
 def _described(model, encoders):
@@ -218,6 +224,7 @@ def _read(path, trusted, device=None):
         try:
             with ZipFile(file) as archive:
                 schema = json.loads(archive.read(SCHEMA))
+            check_schema(schema)
             types = refuse_untrusted(path, schema, skops.io.get_untrusted_types(file=file), trusted)
             with _placed_on(device):
                 model = skops.io.load(file, trusted=types)

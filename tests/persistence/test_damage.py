@@ -7,12 +7,14 @@ import json
 import os
 import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 from forging import entries_of, forged, junk_in, packed, with_schema
 from models import data, fitted
 from mutations import BYTES, mutated
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -137,7 +139,127 @@ def bomb(content):
     return forged(content, lambda h, e: (h, {**e, "schema.json": b'"' + b" " * (300 << 20) + b'"'}))
 
 
+def overlapping(content):
+    """An entry that lies inside another one: a file that unpacks to more than its own size."""
+    data, file = bytes(10_000), io.BytesIO()
+    inner = zipfile.ZipInfo("inner.bin")
+    inner.file_size = inner.compress_size = len(data)
+    inner.CRC = zlib.crc32(data)
+    outer = inner.FileHeader() + data
+    header, entries = entries_of(content)
+    del header["entries"]
+    whole = packed(header, {**entries, "outer.bin": outer, "inner.bin": data})
+    with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(file, "w") as new:
+        new.comment = old.comment
+        for info in old.infolist():
+            if info.filename != "inner.bin":
+                new.writestr(zipfile.ZipInfo(info.filename), old.read(info), info.compress_type)
+        inner.header_offset = new.start_dir - len(outer)
+        new.filelist.append(inner)
+    return file.getvalue()
+
+
+_ids = itertools.count(10**15)  # of objects that are no others of the file
+
+
+def node(loader, module, name, **more):
+    return {"__class__": name, "__module__": module, "__loader__": loader, "__id__": next(_ids), **more}
+
+
+def plain(text):
+    return node("JsonNode", "builtins", "str", content=json.dumps(text), is_json=True)
+
+
+def a_tuple(*items):
+    return node("TupleNode", "builtins", "tuple", content=list(items))
+
+
+def a_dict(**items):
+    keys = node("ListNode", "builtins", "list", content=[node("TypeNode", "builtins", "str")] * len(items))
+    return node("DictNode", "builtins", "dict", content=items, key_types=keys)
+
+
+def in_threshold(thing, **entries):
+    """A model whose threshold is something else."""
+
+    def changed(header, old):
+        schema = json.loads(old["schema.json"])
+        schema["content"]["content"]["threshold"] = thing
+        return header, {**old, **entries, "schema.json": json.dumps(schema).encode()}
+
+    return lambda content: forged(content, changed)
+
+
+def doubled(depth):
+    """A list of twice a list of twice a list..., where each second one is named only."""
+    thing = plain(1)
+    for _ in range(depth):
+        thing = node("ListNode", "builtins", "list", content=[thing, {"__id__": thing["__id__"]}])
+    return thing
+
+
+def array_bytes(values):
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def sized(name):
+    """A number that a type of numpy takes for a size."""
+    thing = node("NdArrayNode", "numpy", name, type="numpy", file="size.npy")
+    return in_threshold(thing, **{"size.npy": array_bytes(np.array(10**9))})
+
+
+def read_often(content):
+    things = [node("BytesNode", "builtins", "bytes", file="more.bin") for _ in range(200)]
+    return in_threshold(node("ListNode", "builtins", "list", content=things), **{"more.bin": bytes(10**6)})(content)
+
+
+def keyed_by(kind):
+    kinds = node("ListNode", "builtins", "list", content=[kind])
+    return in_threshold({**a_dict(executed=plain(1)), "key_types": kinds})
+
+
+def keyed_by_another_part(content):
+    """Types of keys that are a harmless list, but for the part that has been made of their id before."""
+    called = node("ListNode", "builtins", "list", content=[node("FunctionNode", "sklearn.metrics", "get_scorer")])
+    harmless = node("ListNode", "builtins", "list", content=[node("TypeNode", "builtins", "str")])
+    keyed = {**a_dict(executed=plain(1)), "key_types": {**harmless, "__id__": called["__id__"]}}
+    return in_threshold(a_tuple(called, keyed))(content)
+
+
+def random_state(position):
+    state = {"key": node("NdArrayNode", "numpy", "ndarray", type="numpy", file="key.npy"), "pos": plain(position)}
+    content = a_dict(bit_generator=plain("MT19937"), state=a_dict(**state), has_gauss=plain(0), gauss=plain(0.0))
+    thing = node("RandomStateNode", "numpy.random.mtrand", "RandomState", content=content)
+    return in_threshold(thing, **{"key.npy": array_bytes(np.arange(624, dtype=np.uint32))})
+
+
+def slow_seeds(content):
+    """A Generator whose seeds are mixed in a time of the square of a size."""
+    state = a_dict(entropy=plain(1), pool_size=plain(10**6))
+    parts = {"bit_generator": a_dict(bit_generator=plain("PCG64")), "seed_seq": state}
+    return in_threshold(node("RandomGeneratorNode", "numpy.random._generator", "Generator", content=parts))(content)
+
+
+def wide_schema(content):
+    text = b"[" + b"[]," * (4 << 20) + b"[]]"
+    return forged(content, lambda h, e: (h, {**e, "schema.json": text}))
+
+
 FORGED = {
+    "entries that overlap": overlapping,
+    "parts of parts, twice each": in_threshold(doubled(100)),
+    "sizes as void": sized("void"),
+    "sizes as bytes": sized("bytes_"),
+    "an entry read by many parts": read_often,
+    "keys that a function makes": keyed_by(node("FunctionNode", "sklearn.metrics", "get_scorer")),
+    "keys that a net makes": keyed_by(node("TypeNode", "skzsl.nets.bilinear", "BilinearModule")),
+    "keys of a part that is another": keyed_by_another_part,
+    "position of a RandomState": random_state(-(2**30)),
+    "seeds that take long": slow_seeds,
+    "schema of 12 MB in 13 kB": wide_schema,
+    "older protocol": lambda content: with_schema(content, lambda schema: {**schema, "protocol": 1}),
     "entries swapped": listed_as_before(swapped),
     "an entry is missing": listed_as_before(lambda h, e: (h, dict(list(e.items())[:-1]))),
     "an entry too many": listed_as_before(lambda h, e: (h, {**e, "more.npy": b""})),
@@ -191,6 +313,45 @@ def test_a_file_without_its_forgery_is_read(saved, outcome):
     assert outcome(with_schema(content, lambda schema: None), expected) == "equal"
 
 
+def test_entries_that_overlap_are_named(saved, tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(overlapping(saved["ridge"][0]))
+    with pytest.raises(ModelIntegrityError, match="its entries overlap"):
+        skzsl.load(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices of POSIX")
+@pytest.mark.parametrize("read", [skzsl.load, skzsl.read_header])
+def test_folders_and_devices_are_not_read(read, tmp_path):
+    for path in (tmp_path, "/dev/null", "/dev/zero"):  # of which the last has no end
+        with pytest.raises(OSError, match=f"'{path}' is no file"):
+            read(path)
+
+
+def test_a_schema_that_packs_better_than_others_is_kept_unpacked(tmp_path):
+    path = tmp_path / "model"
+    constant = [[0] * 20_000]
+    skzsl.save(DummyClassifier(constant=constant), path)
+    assert skzsl.load(path).constant == constant
+
+
+def test_a_model_that_holds_one_thing_often_is_kept(tmp_path):
+    path = tmp_path / "model"
+    values = np.arange(5.0)
+    shared = [values, {"values": values, 1: b"bytes"}]
+    skzsl.save(DummyClassifier(constant=[shared, shared, b"bytes"]), path)
+    first, second, _ = skzsl.load(path).constant
+    assert first is second
+    assert first[1]["values"] is first[0]
+    np.testing.assert_array_equal(first[0], values)
+
+
+def test_a_generator_of_numpy_is_named_when_it_is_saved(tmp_path):
+    with pytest.raises(TypeError, match=r"Generator is kept in no file; a RandomState or a seed is"):
+        skzsl.save(LogisticRegression(random_state=np.random.default_rng(0)), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_newer_format_asks_for_a_newer_skzsl(saved, tmp_path):
     path = tmp_path / "model"
     path.write_bytes(forged(saved["ridge"][0], lambda header, entries: ({**header, "format": 2}, entries)))
@@ -198,26 +359,6 @@ def test_a_newer_format_asks_for_a_newer_skzsl(saved, tmp_path):
         skzsl.load(path)
     with pytest.raises(ModelIntegrityError, match="format 2"):
         skzsl.read_header(path)
-
-
-_ids = itertools.count(10**15)  # of objects that are no others of the file
-
-
-def node(loader, module, name, **more):
-    return {"__class__": name, "__module__": module, "__loader__": loader, "__id__": next(_ids), **more}
-
-
-def plain(text):
-    return node("JsonNode", "builtins", "str", content=json.dumps(text), is_json=True)
-
-
-def a_tuple(*items):
-    return node("TupleNode", "builtins", "tuple", content=list(items))
-
-
-def a_dict(**items):
-    keys = node("ListNode", "builtins", "list", content=[node("TypeNode", "builtins", "str")] * len(items))
-    return node("DictNode", "builtins", "dict", content=items, key_types=keys)
 
 
 MARK = "executed"
