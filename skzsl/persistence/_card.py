@@ -15,6 +15,7 @@ _LIMITS = (
     "Probabilities are not calibrated: choose thresholds on clips of your own.",
     "Clips have to come from the same front end as those of the training, with as many features.",
 )
+_NO_SCORES = {"estimator", "indices"}  # that cross_validate returns too, when asked
 
 
 def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=None):
@@ -108,11 +109,20 @@ def _scores(scores, folds):
         return None
     if folds is None:
         raise ValueError("scores say little without their folds; pass folds=, in words or the splitter.")
-    shown = {name.removeprefix("test_"): given for name, given in scores.items() if not name.endswith("_time")}
+    if not isinstance(scores, Mapping) or not all(isinstance(name, str) for name in scores):
+        raise ValueError(f"scores={scores!r}; pass a dict from the name of a score to its value in each fold.")
+    shown = {
+        name.removeprefix("test_"): given
+        for name, given in scores.items()
+        if not name.endswith("_time") and name not in _NO_SCORES
+    }
     rows = ["| score | mean | spread | each fold |", "|---|---|---|---|"]
     for name, given in shown.items():
-        values = np.atleast_1d(np.asarray(given, dtype=float))
-        if values.ndim > 1 or not np.isfinite(values).all():
+        try:
+            values = np.atleast_1d(np.asarray(given, dtype=float))
+        except (TypeError, ValueError):
+            values = np.array([np.nan])
+        if values.ndim > 1 or not values.size or not np.isfinite(values).all():
             raise ValueError(f"scores of {name!r} are {given!r}; pass one finite number for each fold.")
         each = ", ".join(f"{value:.3f}" for value in values)
         rows.append(f"| {name} | {values.mean():.3f} | {values.std():.3f} | {each} |")

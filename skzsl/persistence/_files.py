@@ -123,6 +123,8 @@ def load(path, *, device=None, trusted=()):
         If the file is damaged, is no model, or was written in a newer format.
     UntrustedModelError
         If it holds types of other packages that are not ``trusted``.
+    TypeError
+        If ``trusted`` is no list of names or types.
     ValueError
         If the device is not there.
 
@@ -140,6 +142,11 @@ def load(path, *, device=None, trusted=()):
     --------
     See :func:`save`.
     """
+    named = isinstance(trusted, list | tuple | set) and all(
+        isinstance(each, str) or hasattr(each, "__qualname__") for each in trusted
+    )
+    if not named:
+        raise TypeError(f"trusted={trusted!r}; pass a list of types, or of their names in full.")
     if device is not None:
         from ..nets.settings import resolve_device
 
@@ -204,7 +211,7 @@ def _dumped(model):
 
 def _described(model, encoders):
     described: dict = {"model": type(model).__name__, "parameters": str(model), "labels": None, "texts": None}
-    with suppress(TypeError, NotFittedError):
+    with suppress(TypeError, NotFittedError, IndexError):  # the last of a Pipeline without steps
         innermost = final_estimator(model)
         labels = getattr(innermost, "labels_of_fit_", innermost.classes_).tolist()
         texts = getattr(innermost, "label_texts", None)

@@ -8,6 +8,7 @@ _OLDEST = 2  # protocol of skops that the first files have; its older ones name 
 _KEYS = {"builtins.str", "builtins.int", "builtins.float", "numpy.str_"}  # skops calls them, each on the text of a key
 _SIZED = {"numpy.bytes_", "numpy.void"}  # of a number they make as many bytes
 _N_WORDS = 624  # of the state of a RandomState: numpy draws from any position that it is given
+_POOL = 4  # words that numpy mixes seeds in; the time grows with the square
 
 
 def check_schema(schema) -> None:
@@ -63,7 +64,11 @@ class _Checked:
         if loader == "NdArrayNode" and name in _SIZED:
             raise ValueError(f"{name} is kept in arrays only")
         if loader == "RandomGeneratorNode":
-            raise ValueError("numpy.random.Generator is kept in no file; a RandomState or a seed is")
+            drawn, seeds = (part["content"][name]["content"] for name in ("bit_generator", "seed_seq"))
+            if json.loads(drawn["bit_generator"]["content"]) != "PCG64":  # others draw from any position too
+                raise ValueError("of numpy's generators, files keep those of default_rng only")
+            if json.loads(seeds["pool_size"]["content"]) > _POOL:
+                raise ValueError("the seeds of a generator take too long to mix")
         if loader == "RandomStateNode":
             position = json.loads(part["content"]["content"]["state"]["content"]["pos"]["content"])
             if not 0 <= position <= _N_WORDS:

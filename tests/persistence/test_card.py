@@ -15,7 +15,14 @@ def path(tmp_path):
 
 
 def test_a_card_says_what_the_model_is(path):
-    scores = cross_validate(new("ridge"), *data("one"), cv=KFold(2), scoring=["accuracy", "f1_macro"])
+    scores = cross_validate(
+        new("ridge"),
+        *data("one"),
+        cv=KFold(2),
+        scoring=["accuracy", "f1_macro"],
+        return_estimator=True,
+        return_indices=True,
+    )
     card = skzsl.model_card(
         path,
         trained_on="24 clips, made up",
@@ -66,6 +73,10 @@ def test_what_has_no_labels_gets_a_card_without_them(tmp_path):
         ({"trained_on": "x", "scores": {"f1": [0.5]}}, "without their folds"),
         ({"trained_on": "x", "scores": {"f1": [np.nan]}, "folds": "2"}, "scores of 'f1'"),
         ({"trained_on": "x", "scores": {"f1": [[1.0]]}, "folds": "2"}, "scores of 'f1'"),
+        ({"trained_on": "x", "scores": {"f1": []}, "folds": "2"}, "scores of 'f1'"),
+        ({"trained_on": "x", "scores": {"f1": ["good"]}, "folds": "2"}, "scores of 'f1' are .*'good'"),
+        ({"trained_on": "x", "scores": 3, "folds": "2"}, "scores=3; pass a dict"),
+        ({"trained_on": "x", "scores": {1: [0.5]}, "folds": "2"}, "scores=.*pass a dict"),
     ],
 )
 def test_cards_that_say_nothing_are_refused(given, message, path):

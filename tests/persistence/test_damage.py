@@ -346,10 +346,13 @@ def test_a_model_that_holds_one_thing_often_is_kept(tmp_path):
     np.testing.assert_array_equal(first[0], values)
 
 
-def test_a_generator_of_numpy_is_named_when_it_is_saved(tmp_path):
-    with pytest.raises(TypeError, match=r"Generator is kept in no file; a RandomState or a seed is"):
-        skzsl.save(LogisticRegression(random_state=np.random.default_rng(0)), tmp_path / "model")
-    assert list(tmp_path.iterdir()) == []
+def test_generators_are_kept_but_for_those_that_draw_from_any_position(tmp_path):
+    path = tmp_path / "model"
+    skzsl.save(DummyClassifier(random_state=np.random.default_rng(0)), path)
+    assert skzsl.load(path).random_state.random() == np.random.default_rng(0).random()
+    with pytest.raises(TypeError, match="files keep those of default_rng only"):
+        skzsl.save(DummyClassifier(random_state=np.random.Generator(np.random.MT19937(0))), tmp_path / "other")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_newer_format_asks_for_a_newer_skzsl(saved, tmp_path):

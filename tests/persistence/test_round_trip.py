@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
 import skzsl
@@ -376,6 +376,17 @@ def test_what_no_file_keeps_is_named(path):
         skzsl.save(new("ridge"), path, note=3)
     assert path.read_text() == "an older file"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("trusted", [None, True, "numpy.clip", [3]])
+def test_what_is_no_list_of_types_is_not_taken_for_a_damaged_file(trusted, path):
+    skzsl.save(new("ridge"), path)
+    with pytest.raises(TypeError, match=r"trusted=.*pass a list of types"):
+        skzsl.load(path, trusted=trusted)
+
+
+def test_a_pipeline_without_steps_is_kept(path):
+    assert kept(Pipeline([]), path).steps == []
 
 
 def test_a_missing_folder_and_a_missing_file_are_named(tmp_path):
