@@ -31,10 +31,10 @@ class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
     def _become_view(self):
         self.estimator_ = with_labels(self.estimator_, self.classes_)  # unknown labels are refused now
 
-    def _scores(self, X, labels):
+    def _clip_scores(self, X, labels):
         check_is_fitted(self)
         model, X = unwrap(self.estimator_, X)
-        return model._scores(X, labels)
+        return model._clip_scores(X, labels)
 
     def _clips_and_evidence(self, X, labels):
         check_is_fitted(self)
