@@ -16,8 +16,8 @@ class RowData:
     """Arrays with one row a clip, as tensors that share their memory, and optionally a subset of the rows."""
 
     def __init__(self, inputs, targets=None, rows=None):
-        self.inputs = tuple(_as_tensor(array) for array in inputs)
-        self.targets = torch.zeros(len(self.inputs[0])) if targets is None else _as_tensor(targets)
+        self.inputs = tuple(as_tensor(array) for array in inputs)
+        self.targets = torch.zeros(len(self.inputs[0])) if targets is None else as_tensor(targets)
         self.rows = rows
 
     def __len__(self):
@@ -76,7 +76,8 @@ class RowBatches:
         return self.rng.choice(n_rows, n_rows, p=self.chances)
 
 
-def _as_tensor(array):
+def as_tensor(array):
+    """Share the memory of an array, where torch can."""
     if isinstance(array, torch.Tensor):
         return array
     array = np.asarray(array)

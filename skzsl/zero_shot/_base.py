@@ -62,7 +62,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
             For labels that are empty, duplicated or have no vector.
         """
         check_is_fitted(self)
-        return self._label_vectors(self._candidates(labels))
+        return self._label_vectors(self._candidates(labels)).copy()
 
     def _become_view(self):
         super()._become_view()
