@@ -298,12 +298,6 @@ class EventDetector(MetaClassifier):
             return final_estimator(self.estimator_)._mark(scores, candidates)
         return scores > self._limits(scores, candidates)
 
-    def _margins(self, scores, candidates):
-        return final_estimator(self.estimator_)._margins(self._shifted(scores, candidates), candidates)
-
-    def _probabilities(self, scores, candidates, kept=None):
-        return final_estimator(self.estimator_)._probabilities(self._shifted(scores, candidates), candidates, kept)
-
     def _shifted(self, scores, candidates):
         """Scores whose probability is .5 where the threshold is."""
         if self.threshold is None or not self._multilabel or knows_its_labels_only(self.estimator):
