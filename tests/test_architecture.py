@@ -25,6 +25,7 @@ FLOORS = [
         "_labels",
         "_indicators",
         "_segments",
+        "_stored",
         "_scaling",
         "_thresholds",
         "metrics",
