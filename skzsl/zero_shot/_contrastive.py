@@ -7,6 +7,8 @@ from numbers import Integral, Real
 import numpy as np
 
 from .._compat import Interval, StrOptions
+from .._scaling import ClipVectors
+from .._stored import AsSegments
 from .._training import EpochTraining
 from ._base import MultilabelZeroShotClassifier, PooledClips, check_one_space, check_text_side
 
@@ -277,8 +279,9 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
 
     def _clip_inputs(self, segments, *, first=False):
         """Clips as one segment each, and their mask."""
-        clips = self._clips(segments, first=first).all()
-        return clips[:, None], np.ones((len(clips), 1), dtype=bool)
+        clips = self._clips(segments, first=first).held()
+        clips = AsSegments(clips) if isinstance(clips, ClipVectors) else clips[:, None]
+        return clips, np.ones((len(clips), 1), dtype=bool)
 
 
 def _refuse_one_label(targets):
