@@ -177,12 +177,12 @@ def shuffled_fills(rows, source, batch_size: int, rng) -> Iterator[tuple[np.ndar
 
 def read_rows(source, rows: np.ndarray) -> np.ndarray:
     """Rows of what reads or makes them when asked, sorted, a few MB at a time."""
-    values: Any = None
+    values = np.empty((0, *source.shape[1:]), source.dtype)
     for part in chunks_of((len(rows), *source.shape[1:])):
         chosen = rows[part]
         consecutive = len(chosen) == chosen[-1] + 1 - chosen[0] and bool((np.diff(chosen) == 1).all())
         block = source[int(chosen[0]) : int(chosen[-1]) + 1] if consecutive else source[chosen]
-        if values is None:
+        if not len(values):
             values = np.empty((len(rows), *block.shape[1:]), block.dtype)
         values[part] = block
     return values

@@ -26,6 +26,7 @@ FLOORS = [
         "_indicators",
         "_segments",
         "_stored",
+        "_sparse",
         "_scaling",
         "_thresholds",
         "metrics",

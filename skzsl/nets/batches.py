@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import warnings
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.utils import gen_batches
 
 from .._stored import read_rows, shuffled_fills
@@ -20,13 +22,16 @@ class RowData:
     """Arrays with one row a clip, as tensors that share their memory, and optionally a subset of the rows.
 
     The first may be of clips that are stored (see :mod:`skzsl._stored`): then it stays so, and the rows are sorted.
+    Targets may be sparse, of which batches are dense.
     """
 
     def __init__(self, inputs, targets=None, rows=None):
         first, *others = inputs
         self.streamed = not isinstance(first, np.ndarray | torch.Tensor)
         self.inputs = (first if self.streamed else _as_tensor(first), *(_as_tensor(array) for array in others))
-        self.targets = torch.zeros(len(first)) if targets is None else _as_tensor(targets)
+        self.targets: Any = torch.zeros(len(first)) if targets is None else targets
+        if not sparse.issparse(self.targets):
+            self.targets = _as_tensor(self.targets)
         self.rows = rows.sort().values if self.streamed and rows is not None else rows
 
     def __len__(self):
@@ -37,7 +42,9 @@ class RowData:
         return RowData(self.inputs, self.targets, rows)
 
     def selected_targets(self):
-        """Targets of the rows, as an array."""
+        """Targets of the rows, as an array or a sparse one."""
+        if sparse.issparse(self.targets):
+            return self.targets if self.rows is None else self.targets[self.rows.numpy()]
         return (self.targets if self.rows is None else self.targets[self.rows]).numpy()
 
     def read(self, rows):
@@ -46,7 +53,10 @@ class RowData:
 
     def others(self, rows):
         """Values of the other arrays and the targets."""
-        return [tensor[rows] for tensor in (*self.inputs[1:], self.targets)]
+        if not sparse.issparse(self.targets):
+            return [tensor[rows] for tensor in (*self.inputs[1:], self.targets)]
+        targets = torch.from_numpy(self.targets[_numbers(rows)].toarray())
+        return [*(tensor[rows] for tensor in self.inputs[1:]), targets]
 
 
 class RowBatches:
@@ -105,7 +115,7 @@ class RowBatches:
             rows = rows[np.sort(self._order())]
         start, source, size = 0, self.data.inputs[0], self._block_rows()
         for held, places in shuffled_fills(rows, source, self.batch_size, self.rng):
-            values = read_rows(source, held) if start + len(held) > skipped else None
+            values = read_rows(source, held if start + len(held) > skipped else held[:0])
             for part in gen_batches(len(held), size):
                 if start + part.stop > skipped:
                     yield start + part.start, torch.from_numpy(held[places[part]]), _as_tensor(values[places[part]])
