@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._segments import Segments, row_chunks
+from ._stored import StoredRows, fits
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,16 @@ class ClipVectors:
     def blocks(self):
         """Yield slices of clips that hold a few MB."""
         return row_chunks(self._segments.values)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the clips are stored and too many to be held, so that they are to be read in runs."""
+        return isinstance(self._segments.values, StoredRows) and not fits(self.shape, self.dtype)
+
+    def held(self, *, passes=2) -> np.ndarray | ClipVectors:
+        """Vectors of all clips, or these where they are streamed, or in memory and read in one pass alone."""
+        once = passes == 1 and not isinstance(self._segments.values, StoredRows)
+        return self if self.streamed or once else self.all()
 
     def all(self) -> np.ndarray:
         """Vectors of all clips."""

@@ -181,7 +181,7 @@ class EpochTraining:
         else:
             net = EmbeddingNet(module, criterion, **build, **net_parameters(self))
         n_before = len(net.epochs_since(0))
-        net.set_params(batch_size=self._batch_size(len(targets)), fixed_inputs=fixed_inputs)
+        net.set_params(batch_size=self._batch_size(targets.shape[0]), fixed_inputs=fixed_inputs)
         net.train(inputs, targets, epochs=course.epochs, lr=self._rate(*fixed_inputs), partial=course.partial)
         net.goes_on_ = course.partial or self.warm_start
         self._net, self._net_settings = net, settings

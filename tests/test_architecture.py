@@ -27,6 +27,8 @@ FLOORS = [
         "_labels",
         "_indicators",
         "_segments",
+        "_stored",
+        "_sparse",
         "_scaling",
         "_thresholds",
         "metrics",

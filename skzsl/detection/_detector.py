@@ -268,7 +268,7 @@ class EventDetector(MetaClassifier):
         X = unwrap(how["through"], X)[1] if "through" in how else X
         candidates, model = self._candidates(labels), final_estimator(self.estimator_)
         how = {"change": self._smooth, "bend": self._bend, "through": self.estimator_}
-        values = clip_array(X)
+        values = clip_array(X)[:]
         width = self.n_segments_ if self.context is None else self.context
         if values.ndim == 2 or values.shape[1] <= width:
             return model._at_segments(X, labels, **how)

@@ -14,6 +14,7 @@ from scipy.linalg.lapack import dpocon
 from sklearn.utils import gen_batches
 
 from .._scaling import ClipVectors
+from .._sparse import dense_rows
 
 _BLOCK_BYTES = 4 << 20
 _BLOCK_CLIPS = 1 << 13
@@ -105,7 +106,7 @@ def clip_sums(
     ----------
     clips : ClipVectors
         Clips of any real dtype, which may hold NaN or infinity; see ``finite`` of what is returned.
-    codes : ndarray of shape (n,) or (n, n_labels)
+    codes : ndarray of shape (n,) or (n, n_labels), or csr_array
         Label of each clip, or which labels it has.
     n_labels : int
         Number S of labels.
@@ -257,7 +258,7 @@ def _summed(clips, codes, n_labels, rows, dtype):
 def _kept(clips, codes, n_labels, rows):
     blocks = list(clip_blocks(clips, np.float64, rows))
     clips = np.concatenate([block for block, _ in blocks])
-    indicator = codes.copy() if rows is None else codes[rows]  # codes may be the caller's own array
+    indicator = dense_rows(codes, slice(None) if rows is None else rows).copy()  # codes may be the caller's own array
     if codes.ndim == 1:
         indicator = (indicator[:, None] == np.arange(n_labels)).astype(np.uint8)
     return ClipSums(len(clips), indicator.T @ clips, clips.sum(axis=0), clips=clips, indicator=indicator)
@@ -267,15 +268,19 @@ def _sums_of_labels(block, codes, n_labels):
     """Sum of the clips of each label, (n_labels, d)."""
     # Where labels are few, each sums up many clips of the block, one by one: float64 keeps them exact.
     dtype = np.float64 if n_labels < _FEW_LABELS else block.dtype
+    if sparse.issparse(codes) and codes.nnz > _DENSE * np.prod(codes.shape):
+        codes = codes.toarray()
     if codes.ndim == 1:
         labels, starts = codes, np.arange(len(codes) + 1)
+    elif sparse.issparse(codes):
+        labels, starts = codes.indices, codes.indptr
     else:
         counts = np.count_nonzero(codes, axis=1)
         if counts.sum() > _DENSE * codes.size:
             return codes.T.astype(block.dtype) @ block
         labels, starts = np.nonzero(codes)[1], np.append(0, np.cumsum(counts))
     indices, starts = labels.astype(np.int32), starts.astype(np.int32)
-    return sparse.csc_array((np.ones(len(indices), dtype), indices, starts), shape=(n_labels, len(codes))) @ block
+    return sparse.csc_array((np.ones(len(indices), dtype), indices, starts), shape=(n_labels, codes.shape[0])) @ block
 
 
 def _ridge_inverse(matrix, alpha):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 from .._compat import Interval, StrOptions, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._segments import Segments, check_segments
+from .._stored import StoredRows, opened
 from ._base import BilinearScores, MultilabelZeroShotClassifier
 
 
@@ -29,7 +30,7 @@ class RidgeMap(BilinearScores, MultilabelZeroShotClassifier):
     def _check_clips(self, X, *, reset) -> Segments:
         """Check X but for NaN and infinity in plain arrays, which :meth:`_sum_up` meets without another pass."""
         plain = type(X) in {np.ndarray, np.memmap} and X.ndim == 2 and X.dtype.kind in "fiu"
-        if plain and not self.standardize:
+        if plain and not self.standardize and not isinstance(opened(X), StoredRows):
             return Segments(validate_data(self, X, reset=reset, ensure_all_finite=False))
         return check_segments(self, X, reset=reset)
 
