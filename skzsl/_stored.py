@@ -175,10 +175,18 @@ def shuffled_fills(rows, source, batch_size: int, rng) -> Iterator[tuple[np.ndar
         yield held, rng.permutation(len(held))
 
 
+def content(array) -> Iterator[np.ndarray]:
+    """Blocks of an array, or of the clips that it is made of as it is read, to be hashed."""
+    while hasattr(array, "source"):
+        array = array.source
+    for rows in chunks_of(array.shape):
+        yield np.ascontiguousarray(array[rows])
+
+
 def read_rows(source, rows: np.ndarray) -> np.ndarray:
     """Rows of what reads or makes them when asked, sorted, a few MB at a time."""
     values = np.empty((0, *source.shape[1:]), source.dtype)
-    for part in chunks_of((len(rows), *source.shape[1:])):
+    for part in chunks_of((len(rows), *source.shape[1:])) if len(rows) else ():
         chosen = rows[part]
         consecutive = len(chosen) == chosen[-1] + 1 - chosen[0] and bool((np.diff(chosen) == 1).all())
         block = source[int(chosen[0]) : int(chosen[-1]) + 1] if consecutive else source[chosen]

@@ -145,6 +145,8 @@ class EpochTraining:
             course = course._replace(epochs=self._epochs(course.epochs, len(segments)))
             known = {"going_on": course.going_on, "partial": course.partial, "classes": classes}
             self._train(segments, self._take_labels(y, len(segments), **known), course)
+        if self._net is not None and not course.partial:
+            self._net.remove_checkpoint()
         return self
 
     def _epochs(self, wanted, n_clips):
