@@ -130,6 +130,19 @@ def test_a_store_that_fits_the_buffer_is_shuffled_as_memory_is(clips, monkeypatc
     assert_same(model.fit(Stored(X), y), other.fit(X, y), X)
 
 
+def test_a_training_on_stored_clips_is_remembered_by_what_they_hold(clips, tmp_path):
+    X, y = clips
+    model = ZeroShotRidge(TEXT, memory=str(tmp_path))
+    first = model.fit(Stored(X), y).coef_
+    calls = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skzsl.solvers._ridge._summed", lambda *arguments: calls.append(arguments))
+        assert_array_equal(model.fit(Stored(X.copy()), y).coef_, first)
+        with pytest.raises(AttributeError, match="NoneType"):
+            model.fit(Stored(X + 1), y)
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("name", ["temporal attention", "multi-level", "bilinear", "contrastive"])
 def test_clips_of_a_store_are_held_out_as_those_in_memory(clips, name):
     X, y = clips
