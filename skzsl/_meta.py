@@ -31,14 +31,24 @@ class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
     def _become_view(self):
         self.estimator_ = with_labels(self.estimator_, self.classes_)  # unknown labels are refused now
 
-    def _scores(self, X, labels):
+    def _clip_scores(self, X, labels):
         check_is_fitted(self)
         model, X = unwrap(self.estimator_, X)
-        return model._scores(X, labels)
+        return model._clip_scores(X, labels)
 
     def _clips_and_evidence(self, X, labels):
         check_is_fitted(self)
         return clips_and_evidence(self.estimator_, X, labels)
+
+    def _margins(self, scores, candidates):
+        return final_estimator(self.estimator_)._margins(self._shifted(scores, candidates), candidates)
+
+    def _probabilities(self, scores, candidates, kept=None):
+        return final_estimator(self.estimator_)._probabilities(self._shifted(scores, candidates), candidates, kept)
+
+    def _shifted(self, scores, candidates):
+        """Scores to make probabilities of."""
+        return scores
 
     def _combine(self, clips, evidence, bend):
         return final_estimator(self.estimator_)._combine(clips, evidence, bend)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_scalar
+from sklearn.utils import check_consistent_length, check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
+from ._best_columns import best_columns
+from ._clip_scores import ClipScores
 from ._compat import HasMethods, Interval
-from ._copies import whole
 from ._indicators import check_indicators, is_indicator, named_indicators
 from ._labels import check_candidates, label_array
 from ._segment_scores import SegmentScores
@@ -23,22 +24,16 @@ from .exceptions import CandidateWarning, warn
 # Constraints of parameters that several estimators have.
 MEMORY = [str, HasMethods(["cache"]), None]
 SEEN_PENALTY = [Interval(Real, None, None, closed="neither")]
+_CACHED_NUMBERS = 1 << 15  # that a processor core keeps at hand
 THRESHOLD = [Real, Mapping, "array-like"]
-
-
-def refuse_overflow(scores):
-    """Raise a ValueError for scores, or weights of segments, that are not finite."""
-    finite = np.isfinite(scores).all(axis=tuple(range(1, scores.ndim)))
-    if not finite.all():
-        clip = int(np.argmin(finite))
-        raise ValueError(f"Scores of clip {clip} overflow {scores.dtype}; scale the clips as those of fit were.")
 
 
 class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
     """Base of the classifiers of embeddings.
 
     A subclass stores ``temperature`` and, if it takes several labels a clip, ``threshold`` in its constructor, calls
-    :meth:`_take_labels` in ``fit`` and implements :meth:`_scores`.
+    :meth:`_take_labels` in ``fit`` and implements :meth:`_clip_scores`. Whatever is made of scores is made a block of
+    clips at a time, so that no more is held than is returned.
     """
 
     _fixed_labels = False  # whether only labels of fit can be scored
@@ -72,12 +67,12 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         ValueError
             For bad X, and for candidates that are empty, duplicated or unknown to the model.
         """
-        scores, candidates = self._scores(X, labels)
+        scores = self._clip_scores(X, labels)
         if self._multilabel:
-            return self._mark(scores, candidates).astype(self._indicator_dtype)
-        return candidates[np.argmax(scores, axis=1)]
+            return scores.all(self._indicator_dtype, change=lambda block: self._mark(block, scores.candidates))
+        return scores.candidates[np.concatenate([block.argmax(axis=1) for _, block in scores])]
 
-    def predict_proba(self, X, labels=None):
+    def predict_proba(self, X, labels=None, out=None):
         """Probabilities of the candidates.
 
         Parameters
@@ -86,10 +81,13 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
             Clip or segment embeddings.
         labels : list of str or None, default=None
             Candidates; None takes ``classes_``.
+        out : array of shape (n, n_labels) or None, default=None
+            Where to write the probabilities, a block of clips at a time: a memory map, a Zarr array or whatever else
+            takes rows, for results larger than memory.
 
         Returns
         -------
-        probabilities : ndarray of shape (n, n_labels)
+        probabilities : ndarray of shape (n, n_labels), or ``out``
             Columns in the order of ``labels``: softmax of ``scores / temperature`` over the candidates, or for
             multi-label models the logistic function of ``(scores - threshold) / temperature`` of each label.
 
@@ -98,10 +96,10 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         NotFittedError
             Before ``fit``.
         ValueError
-            For bad X, and for candidates that are empty, duplicated or unknown to the model.
+            For bad X or ``out``, and for candidates that are empty, duplicated or unknown to the model.
         """
-        scores, candidates = self._scores(X, labels)
-        return self._probabilities(scores, candidates)
+        scores = self._clip_scores(X, labels)
+        return scores.all(out=out, change=lambda block: self._probabilities(block, scores.candidates))
 
     def decision_function(self, X, labels=None):
         """Score every clip against every candidate.
@@ -155,21 +153,28 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         ValueError
             For bad X, and for candidates that are empty, duplicated or unknown to the model.
         """
-        scores, candidates = self._scores(X, labels)
-        n_best = 1 if top_k is None and not self._multilabel else len(candidates)
+        scores = self._clip_scores(X, labels)
+        n_best = None if top_k is None and self._multilabel else 1
         if top_k is not None:
             check_scalar(top_k, "top_k", Integral, min_val=1)
-            n_best = min(top_k, len(candidates))
-        probabilities = self._probabilities(scores, candidates)
-        all_of_best = top_k is not None or not self._multilabel
-        listed = np.ones(scores.shape, dtype=bool) if all_of_best else self._mark(scores, candidates)
-        names = candidates.tolist()
-        # Probabilities of thresholds that differ between labels order labels otherwise than scores do.
-        order = np.lexsort((-scores, -probabilities), axis=1)[:, :n_best]
-        return [
-            [(names[column], float(row[column])) for column in best if shown[column]]
-            for row, shown, best in zip(probabilities, listed, order, strict=True)
-        ]
+            n_best = min(top_k, len(scores.candidates))
+        names = np.array(scores.candidates.tolist(), dtype=object)
+        return [tags for _, block in scores for tags in self._tags(block, scores.candidates, names, n_best)]
+
+    def _tags(self, scores, candidates, names, n_best):
+        """Lists of (label, probability), of the ``n_best`` labels of each clip or, if that is None, those predicted."""
+        margins = self._margins(scores, candidates)
+        if n_best is None:
+            rows, columns = np.nonzero(self._mark(scores, candidates))
+            order = np.lexsort((columns, -margins[rows, columns], rows))
+            rows, columns = rows[order], columns[order]
+        else:
+            columns = best_columns(margins, n_best).ravel()
+            rows = np.repeat(np.arange(len(scores)), n_best)
+        probabilities = self._probabilities(scores, candidates, (rows, columns))
+        pairs = list(zip(names[columns].tolist(), probabilities.tolist(), strict=True))
+        ends = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
+        return [pairs[start:end] for start, end in pairwise(ends)]
 
     def score(self, X, y, sample_weight=None, labels=None):
         """Share of the clips whose label, or whose whole set of labels, is predicted correctly.
@@ -198,7 +203,11 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if self._multilabel:
             y, labels = self._match(y, labels)
-            return accuracy_score(y, self.predict(X, labels=labels), sample_weight=sample_weight)
+            scores = self._clip_scores(X, labels)
+            check_consistent_length(scores, y)
+            marks = ((rows, self._mark(block, scores.candidates)) for rows, block in scores)
+            right = np.concatenate([(marked == (y[rows] != 0)).all(axis=1) for rows, marked in marks])
+            return accuracy_score(np.ones_like(right), right, sample_weight=sample_weight)
         y, predicted = label_array(y, "y"), self.predict(X, labels=labels)
         candidates = self.classes_ if labels is None else check_candidates(labels, self.classes_)
         missing = sorted(set(y.tolist()).difference(candidates.tolist()), key=str)
@@ -209,43 +218,6 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
                 CandidateWarning,
             )
         return accuracy_score(y, predicted, sample_weight=sample_weight)
-
-    def with_labels(self, labels):
-        """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
-
-        Parameters
-        ----------
-        labels : list of str
-            Candidates.
-
-        Returns
-        -------
-        view : object of the same class
-            Shares what was learned; its ``classes_`` are the candidates, and so are its columns: sorted, as
-            scikit-learn's scorers expect, or for multi-label models in the order given, to match the columns of y. It
-            is for prediction: training it leaves this model as it is and forgets the candidates.
-        """
-        check_is_fitted(self)
-        candidates = self._candidates(labels)
-        view = copy.copy(self)
-        view.classes_ = candidates if self._multilabel else np.sort(candidates)
-        view._is_view = True
-        view._become_view()
-        return view
-
-    def __copy__(self):  # copies have all; what is stored leaves out what only further training needs
-        copied = type(self).__new__(type(self))
-        copied.__dict__.update(vars(self))
-        return copied
-
-    def __deepcopy__(self, memo):
-        return whole(self, memo)
-
-    def _become_view(self):
-        """Prepare a copy of a fitted model to be a view of it."""
-
-    def _candidates(self, labels) -> np.ndarray:
-        return self.classes_ if labels is None else check_candidates(labels, self.classes_)
 
     def _mark(self, scores, candidates):
         """Which labels a multi-label model predicts, (n, n_labels) bool."""
@@ -272,17 +244,39 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
             )
         return y.of(labels), labels
 
-    def _probabilities(self, scores, candidates):
+    def _margins(self, scores, candidates):
+        """Scores (n, n_labels), less thresholds that differ: in the order of probabilities within a clip."""
+        limits = self._thresholds(candidates) if self._multilabel else ()
+        return scores if len(limits) < 2 else scores - limits
+
+    def _probabilities(self, scores, candidates, kept=None):
+        """Probabilities (n, n_labels), or (m,) of the entries ``kept``, given as rows and columns."""
         if not isinstance(self.temperature, Real) or not float(self.temperature) > 0:
             raise ValueError(f"temperature={self.temperature!r}; pass a number above 0.")
-        zero = self._thresholds(candidates) if self._multilabel else scores.max(axis=1, keepdims=True)
-        scaled = (scores - zero).astype(np.float64) / self.temperature
         if self._multilabel:
-            return expit(scaled)  # not rounded to float32, where .5 would hide a score just above the threshold
-        return softmax(scaled, axis=1).astype(scores.dtype)
+            zero = self._thresholds(candidates)
+            if kept is not None:
+                scores, zero = scores[kept], zero[kept[1] if len(zero) > 1 else 0]
+            # Not rounded to float32, where .5 would hide a score just above the threshold.
+            return expit((scores - zero).astype(np.float64) / self.temperature)
+        highest = scores.max(axis=1, keepdims=True)
+        if kept is None:
+            shares = self._exponentials(scores, highest)
+            return (shares / shares.sum(axis=1, keepdims=True)).astype(scores.dtype, copy=False)
+        rows = gen_batches(len(scores), max(1, _CACHED_NUMBERS // len(candidates)))
+        total = np.concatenate([self._exponentials(scores[some], highest[some]).sum(axis=1) for some in rows])
+        return self._exponentials(scores[kept], highest[kept[0], 0]) / total[kept[0]]
+
+    def _exponentials(self, scores, highest):
+        return np.exp((scores - highest).astype(np.float64, copy=False) / self.temperature)
 
     def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n, n_labels) and the candidates of their columns."""
+        scores = self._clip_scores(X, labels)
+        return scores.all(), scores.candidates
+
+    def _clip_scores(self, X, labels) -> ClipScores:
+        """Scores of clips against candidates."""
         raise NotImplementedError
 
     def __sklearn_tags__(self):

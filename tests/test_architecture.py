@@ -19,6 +19,8 @@ FLOORS = [
     {
         "exceptions",
         "_atomic",
+        "_best_columns",
+        "_clip_scores",
         "_copies",
         "_locks",
         "_compat",

@@ -298,13 +298,12 @@ class EventDetector(MetaClassifier):
             return final_estimator(self.estimator_)._mark(scores, candidates)
         return scores > self._limits(scores, candidates)
 
-    def _probabilities(self, scores, candidates):
-        model = final_estimator(self.estimator_)
-        if self.threshold is not None and self._multilabel and not knows_its_labels_only(self.estimator):
-            limits = model._limits(scores, candidates)
-            if limits.ndim == 1:  # .5 is where the threshold is
-                scores = scores + (limits - self._limits(scores, candidates))
-        return model._probabilities(scores, candidates)
+    def _shifted(self, scores, candidates):
+        """Scores whose probability is .5 where the threshold is."""
+        if self.threshold is None or not self._multilabel or knows_its_labels_only(self.estimator):
+            return scores
+        limits = final_estimator(self.estimator_)._limits(scores, candidates)
+        return scores + (limits - self._limits(scores, candidates)) if limits.ndim == 1 else scores
 
     def _share(self, scores, clips):
         return final_estimator(self.estimator_)._share(scores, clips)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._best_columns import best_columns
 from ._validate import check_scores
 
 
@@ -107,7 +108,7 @@ def _count_hits(y_true, y_score, k):
     y_true, y_score = check_scores(y_true, y_score)
     if k not in range(1, y_true.shape[1] + 1):
         raise ValueError(f"k={k!r}; pass a whole number from 1 to the {y_true.shape[1]} labels.")
-    best = np.argsort(-y_score.astype(np.float64, copy=False), axis=1, kind="stable")[:, :k]
+    best = best_columns(y_score.astype(np.float64, copy=False), k)
     return int(np.take_along_axis(y_true, best, axis=1).sum()), y_true
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._best_columns import best_columns
+
 
 def best_threshold(folds, average):
     """Find the threshold with the highest F1, averaged over folds.
@@ -58,7 +60,7 @@ def best_k(folds, average):
 
 def top_k(scores, k):
     """Indicator of the k best labels of every clip; on a tie the first."""
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    best = best_columns(scores, k)
     predicted = np.zeros(scores.shape, dtype=bool)
     np.put_along_axis(predicted, best, True, axis=1)
     return predicted

@@ -179,9 +179,6 @@ class ThresholdTuner(MetaClassifier):
             return top_k(scores, self.k_)
         return final_estimator(self.estimator_)._mark(scores, candidates)
 
-    def _probabilities(self, scores, candidates):
-        return final_estimator(self.estimator_)._probabilities(scores, candidates)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

@@ -55,13 +55,18 @@ class TemporalAttentionModule(StandardizedModule):
         self.text = nn.Sequential(*_layers([n_dims, *text_sizes]))
         self.alpha = alpha
         self.project_mean = project_mean
+        self.width = text_sizes[-1]
         start_from(self, start)
 
     def forward(self, segments: Tensor, mask: Tensor, vectors: Tensor, alpha=None, project_mean=None) -> Tensor:
         """Score every clip against every label, with the settings of training or others."""
         alpha = self.alpha if alpha is None else alpha
         project_mean = self.project_mean if project_mean is None else project_mean
-        segments, labels = self.standardize(segments, mask), self.text(vectors)
+        return self.score(segments, mask, self.text(vectors), alpha, project_mean)
+
+    def score(self, segments: Tensor, mask: Tensor, labels: Tensor, alpha: float, project_mean: bool) -> Tensor:
+        """Score every clip against labels (C, h) that are in the space of the segments already."""
+        segments = self.standardize(segments, mask)
         if alpha == 0 and project_mean:
             return self.audio(_mean(segments, mask)) @ labels.T
         projected = self._project(segments, mask)

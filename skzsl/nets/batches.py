@@ -28,10 +28,10 @@ class RowData:
     def __init__(self, inputs, targets=None, rows=None):
         first, *others = inputs
         self.streamed = not isinstance(first, np.ndarray | torch.Tensor)
-        self.inputs = (first if self.streamed else _as_tensor(first), *(_as_tensor(array) for array in others))
+        self.inputs = (first if self.streamed else as_tensor(first), *(as_tensor(array) for array in others))
         self.targets: Any = torch.zeros(len(first)) if targets is None else targets
         if not sparse.issparse(self.targets):
-            self.targets = _as_tensor(self.targets)
+            self.targets = as_tensor(self.targets)
         self.rows = rows.sort().values if self.streamed and rows is not None else rows
 
     def __len__(self):
@@ -49,7 +49,7 @@ class RowData:
 
     def read(self, rows):
         """Values of the first array, as a tensor."""
-        return self.inputs[0][rows] if not self.streamed else _as_tensor(self.inputs[0][_numbers(rows)])
+        return self.inputs[0][rows] if not self.streamed else as_tensor(self.inputs[0][_numbers(rows)])
 
     def others(self, rows):
         """Values of the other arrays and the targets."""
@@ -118,7 +118,7 @@ class RowBatches:
             values = read_rows(source, held if start + len(held) > skipped else held[:0])
             for part in gen_batches(len(held), size):
                 if start + part.stop > skipped:
-                    yield start + part.start, torch.from_numpy(held[places[part]]), _as_tensor(values[places[part]])
+                    yield start + part.start, torch.from_numpy(held[places[part]]), as_tensor(values[places[part]])
             start += len(held)
 
     def _block_rows(self):
@@ -136,7 +136,8 @@ def _numbers(rows):
     return rows.numpy() if isinstance(rows, torch.Tensor) else rows
 
 
-def _as_tensor(array):
+def as_tensor(array):
+    """Share the memory of an array, where torch can."""
     if isinstance(array, torch.Tensor):
         return array
     array = np.asarray(array)

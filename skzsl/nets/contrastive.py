@@ -70,13 +70,21 @@ class ContrastiveModule(StandardizedModule):
 
     def forward(self, segments: Tensor, mask: Tensor, vectors: Tensor) -> Tensor:
         """Score every clip against every label."""
+        return self.cosines(segments, mask, self.directions(vectors))
+
+    def directions(self, vectors: Tensor) -> Tensor:
+        """Label vectors of unit length."""
+        return F.normalize(vectors, dim=1)
+
+    def cosines(self, segments: Tensor, mask: Tensor, directions: Tensor) -> Tensor:
+        """Score every clip against label vectors of unit length."""
         clips = self.head(self.standardize(segments, mask), mask)
         log_scale: Tensor = self.log_scale
         if log_scale.requires_grad:
             if self.training:  # the weight itself, as in CLIP, since a clamp has no gradient from above its limit
                 log_scale.data.clamp_(max=_HIGHEST_LOG_SCALE)
             log_scale = log_scale.clamp(max=_HIGHEST_LOG_SCALE)
-        return log_scale.exp() * (F.normalize(clips, dim=1) @ F.normalize(vectors, dim=1).T)
+        return log_scale.exp() * (F.normalize(clips, dim=1) @ directions.T)
 
 
 class MeanHead(nn.Module):

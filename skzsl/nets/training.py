@@ -17,7 +17,7 @@ from skorch import NeuralNet
 
 from .._indicators import balancing_chances
 from .augmentation import MixedBatches
-from .batches import RowBatches, RowData
+from .batches import RowBatches, RowData, as_tensor
 from .callbacks import FitCheckpoint, Progress, acts_on_batches
 from .checkpoint import Checkpoint, WatchedBatches
 from .layers import widened
@@ -276,9 +276,7 @@ class EmbeddingNet(NeuralNet):
     def _fixed_tensors(self):
         held = self.__dict__.get("_fixed")
         if held is None or held[0] is not self.fixed_inputs:
-            tensors = tuple(
-                torch.as_tensor(array, dtype=torch.float32, device=self.device) for array in self.fixed_inputs
-            )
+            tensors = tuple(as_tensor(array).to(self.device, torch.float32) for array in self.fixed_inputs)
             self.__dict__["_fixed"] = held = (self.fixed_inputs, tensors)
         return held[1]
 

@@ -10,13 +10,14 @@ import numpy as np
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import ClipScores, refuse_overflow
 from .._compat import Interval
 from .._indicators import balancing_chances, log_odds_of_labels
 from .._labels import refuse_nothing_to_learn
 from .._segment_scores import highest
 from .._segments import Segments, check_segments
 from .._training import EpochTraining
-from ..base import MEMORY, THRESHOLD, EmbeddingClassifier, refuse_overflow
+from ..base import MEMORY, THRESHOLD, EmbeddingClassifier
 
 
 class TaggingNet(EpochTraining, EmbeddingClassifier):
@@ -94,7 +95,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         if self.balanced and not self.shuffle:
             raise ValueError("balanced=True draws the clips of every epoch anew; it needs shuffle=True.")
 
-    def predict_proba(self, X, labels=None):
+    def predict_proba(self, X, labels=None, out=None):
         """Probabilities of the labels.
 
         Parameters
@@ -103,14 +104,17 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
             Clip or segment embeddings.
         labels : list of str or None, default=None
             Some of the labels of fit; None takes ``classes_``.
+        out : array of shape (n, n_labels) or None, default=None
+            Where to write the probabilities, a block of clips at a time: a memory map, a Zarr array or whatever else
+            takes rows, for results larger than memory.
 
         Returns
         -------
-        probabilities : ndarray of shape (n, n_labels)
+        probabilities : ndarray of shape (n, n_labels), or ``out``
             Columns in the order of ``labels``. Where clips have several labels each is on its own, else they are
             divided by their sum.
         """
-        return super().predict_proba(X, labels=labels)
+        return super().predict_proba(X, labels=labels, out=out)
 
     def _names_of_columns(self, y, going_on):
         return self.labels_of_fit_ if going_on and not hasattr(y, "columns") else None
@@ -153,17 +157,22 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         """Class of the module, and its arguments."""
         raise NotImplementedError
 
-    def _scores(self, X, labels):
+    def _clip_scores(self, X, labels):
         check_is_fitted(self)
         columns, candidates = self._columns(labels)
-        scores = self._probabilities_of(check_segments(self, X))
-        refuse_overflow(scores)
-        if candidates is not self.labels_of_fit_:
-            scores = scores[:, columns]
-        if not self._multilabel:
-            scores = np.maximum(scores, np.finfo(scores.dtype).tiny)
-            scores /= scores.sum(axis=1, keepdims=True)
-        return scores, candidates
+        segments = check_segments(self, X)
+
+        def of(rows):
+            scores = self._probabilities_of(segments[rows])
+            refuse_overflow(scores, rows.start)
+            if candidates is not self.labels_of_fit_:
+                scores = scores[:, columns]
+            if not self._multilabel:
+                scores = np.maximum(scores, np.finfo(scores.dtype).tiny)
+                scores /= scores.sum(axis=1, keepdims=True)
+            return scores
+
+        return ClipScores(candidates, segments.values.shape, of)
 
     def _combine(self, clips, evidence, bend):
         """Shares of the probabilities of the clips: by how much log-probabilities differ from the highest."""
@@ -199,5 +208,8 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
 
         return apply_in_batches(method, (segments.three_d(), segments.mask()), **settings)
 
-    def _probabilities(self, scores, candidates):
+    def _margins(self, scores, candidates):
         return scores
+
+    def _probabilities(self, scores, candidates, kept=None):
+        return scores if kept is None else scores[kept]

@@ -10,10 +10,10 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import refuse_overflow
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from .._sparse import named_frame
-from ..base import refuse_overflow
 from ._base import TaggingNet
 from ._multi_level import MultiLevelAttentionClassifier
 

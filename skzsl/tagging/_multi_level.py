@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import refuse_overflow
 from .._compat import StrOptions
 from .._segments import check_segments
-from ..base import refuse_overflow
 from ._base import TaggingNet
 
 

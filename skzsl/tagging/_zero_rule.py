@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import ClipScores
 from .._compat import fit_context
 from .._fitting import all_or_nothing
 from .._segments import check_segments
@@ -77,21 +78,25 @@ class ZeroRuleClassifier(EmbeddingClassifier):
                 self.frequencies_ = column_counts(targets.indicator_of_classes()) / len(segments)
         return self
 
-    def _scores(self, X, labels):
+    def _clip_scores(self, X, labels):
         check_is_fitted(self)
         candidates = self._candidates(labels)
         frequency = dict(zip(self.labels_of_fit_.tolist(), self.frequencies_, strict=True))
         row = np.array([frequency.get(label, 0.0) for label in candidates.tolist()])
-        return np.tile(row, (len(check_segments(self, X)), 1)), candidates
+        shape = check_segments(self, X).values.shape
+        return ClipScores(candidates, shape, lambda rows: np.tile(row, (rows.stop - rows.start, 1)))
 
     def _mark(self, scores, candidates):
         return np.arange(len(candidates)) == scores.argmax(axis=1)[:, None]
 
-    def _probabilities(self, scores, candidates):
-        if self._multilabel:
-            return scores
-        total = scores.sum(axis=1, keepdims=True)
-        return np.where(total > 0, scores / np.where(total > 0, total, 1.0), 1 / len(candidates))
+    def _margins(self, scores, candidates):
+        return scores
+
+    def _probabilities(self, scores, candidates, kept=None):
+        if not self._multilabel:
+            total = scores.sum(axis=1, keepdims=True)
+            scores = np.where(total > 0, scores / np.where(total > 0, total, 1.0), 1 / len(candidates))
+        return scores if kept is None else scores[kept]
 
     def _share(self, scores, clips):
         return scores - clips + 1.0  # all of it in every segment

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import ClipScores, refuse_overflow
 from .._compat import HasMethods
 from .._indicators import is_indicator
 from .._labels import label_texts, refuse_nothing_to_learn, warn_of_texts
 from .._scaling import ClipVectors, Scaling
 from .._segments import Segments, check_segments
-from ..base import MEMORY, SEEN_PENALTY, THRESHOLD, EmbeddingClassifier, refuse_overflow
+from ..base import MEMORY, SEEN_PENALTY, THRESHOLD, EmbeddingClassifier
 from ..text._label_vectors import LabelVectors
 
 
@@ -23,7 +24,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
     """Base of the classifiers that score a clip against the text of any label.
 
     A subclass stores ``text_encoder``, ``label_texts``, ``temperature``, ``seen_penalty`` and ``memory`` in its
-    constructor, calls :meth:`_take_labels` in ``fit`` and implements :meth:`_score_labels`; candidates, unseen labels,
+    constructor, calls :meth:`_take_labels` in ``fit`` and implements :meth:`_scorer`; candidates, unseen labels,
     views, probabilities and predictions follow.
     """
 
@@ -61,7 +62,7 @@ class ZeroShotClassifier(EmbeddingClassifier):
             For labels that are empty, duplicated or have no vector.
         """
         check_is_fitted(self)
-        return self._label_vectors(self._candidates(labels))
+        return self._label_vectors(self._candidates(labels)).copy()
 
     def _become_view(self):
         super()._become_view()
@@ -116,17 +117,24 @@ class ZeroShotClassifier(EmbeddingClassifier):
     def _text_vectors(self, texts: list[str]) -> np.ndarray:
         return self._vectors.of(texts)
 
-    def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
+    def _clip_scores(self, X, labels):
         check_is_fitted(self)
         candidates = self._candidates(labels)
         segments = check_segments(self, X)
-        scores = self._score_labels(segments, self._label_vectors(candidates))
-        refuse_overflow(scores)
-        penalize_seen(self, scores, candidates)
-        return scores, candidates
+        score, penalize = self._scorer(self._label_vectors(candidates), len(segments)), seen_penalty(self, candidates)
 
-    def _score_labels(self, segments: Segments, vectors: np.ndarray) -> np.ndarray:
-        """Scores (n, n_labels) of clips against label vectors (n_labels, k), a new array."""
+        def of(rows):
+            scores = score(segments[rows])
+            refuse_overflow(scores, rows.start)
+            return penalize(scores)
+
+        return ClipScores(candidates, segments.values.shape, of)
+
+    def _scorer(self, vectors: np.ndarray, n_clips: int) -> Callable[[Segments], np.ndarray]:
+        """Prepare to score ``n_clips`` clips, in blocks, against label vectors (n_labels, k).
+
+        The function that is returned gives scores (m, n_labels) of some clips, a new array.
+        """
         raise NotImplementedError
 
 
@@ -141,13 +149,26 @@ class MultilabelZeroShotClassifier(ZeroShotClassifier):
     }
 
 
-def penalize_seen(model, scores, candidates):
-    """Subtract a model's ``seen_penalty`` from the scores of the labels that it was trained on, in place."""
+def seen_penalty(model, candidates) -> Callable[[np.ndarray], np.ndarray]:
+    """Make a function that subtracts a model's ``seen_penalty`` from the scores of labels it was trained on, in place.
+
+    Raises
+    ------
+    ValueError
+        If the penalty is no number.
+    """
     if not isinstance(model.seen_penalty, Real) or not math.isfinite(model.seen_penalty):
         raise ValueError(f"seen_penalty={model.seen_penalty!r}; pass a number.")
-    if model.seen_penalty:
-        seen = set(model.seen_classes_.tolist())  # numpy would compare numbers and texts as texts
-        scores[:, [label in seen for label in candidates.tolist()]] -= model.seen_penalty
+    if not model.seen_penalty:
+        return lambda scores: scores
+    known = set(model.seen_classes_.tolist())  # numpy would compare numbers and texts as texts
+    seen = [label in known for label in candidates.tolist()]
+
+    def penalize(scores):
+        scores[:, seen] -= model.seen_penalty
+        return scores
+
+    return penalize
 
 
 def check_text_side(text_encoder) -> None:
@@ -182,11 +203,23 @@ class PooledClips:
         return ClipVectors(segments, self._scaling)
 
 
-def bilinear_scores(clips: ClipVectors, coef: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Scores ``x^T W s`` (n, n_labels) of clips, the map W (d, k) and label vectors, in W's dtype."""
-    weights = coef @ vectors.T.astype(coef.dtype, copy=False)
-    scores = np.empty((len(clips), len(vectors)), dtype=coef.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for rows in clips.blocks():
-            scores[rows] = clips[rows].astype(coef.dtype, copy=False) @ weights
-    return scores
+class BilinearScores(PooledClips):
+    """Mixin of those that score by a map ``coef_`` (d, k) between clips and label vectors: ``x^T W s``."""
+
+    coef_: np.ndarray
+
+    def _scorer(self, vectors, n_clips):
+        coef = self.coef_
+        (n_features, n_dims), labels = coef.shape, vectors.T.astype(coef.dtype, copy=False)
+        steps = [coef, labels]
+        if n_clips * (n_dims - n_features) > n_features * n_dims:  # then it is less work to map the labels, once
+            steps = [coef @ labels]
+
+        def score(segments):
+            scores = self._clips(segments).all().astype(coef.dtype, copy=False)
+            with np.errstate(over="ignore", invalid="ignore"):
+                for step in steps:
+                    scores = scores @ step
+            return scores
+
+        return score

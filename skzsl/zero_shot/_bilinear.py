@@ -6,10 +6,10 @@ import numpy as np
 
 from .._compat import StrOptions
 from .._training import EpochTraining
-from ._base import PooledClips, ZeroShotClassifier, bilinear_scores, check_one_space, check_text_side
+from ._base import BilinearScores, ZeroShotClassifier, check_one_space, check_text_side
 
 
-class ZeroShotBilinear(EpochTraining, PooledClips, ZeroShotClassifier):
+class ZeroShotBilinear(EpochTraining, BilinearScores, ZeroShotClassifier):
     """Bilinear map between clips and label texts, learned by ranking.
 
     A clip with vector x and a label with text vector p are compatible to the degree
@@ -252,6 +252,3 @@ class ZeroShotBilinear(EpochTraining, PooledClips, ZeroShotClassifier):
         super().__setstate__(state)
         if self._net is not None:
             self.coef_ = self._weight()
-
-    def _score_labels(self, segments, vectors):
-        return bilinear_scores(self._clips(segments), self.coef_, vectors)

@@ -266,13 +266,19 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
             fixed_inputs=(vectors,),
         )
 
-    def _score_labels(self, segments, vectors):
+    def _scorer(self, vectors, n_clips):
         from ..nets import apply_in_batches
         from ..nets.cscm import CSCM
 
-        head = self.module_.head  # not what ``head`` may have been set to since
-        inputs = _tokens(segments, head.grid) if isinstance(head, CSCM) else self._clip_inputs(segments)
-        return apply_in_batches(self.module_.forward, inputs, vectors, shape=(len(vectors),))
+        module = self.module_
+        head = module.head  # not what ``head`` may have been set to since
+        directions = apply_in_batches(module.directions, (vectors,), shape=vectors.shape[1:])
+
+        def score(segments):
+            inputs = _tokens(segments, head.grid) if isinstance(head, CSCM) else self._clip_inputs(segments)
+            return apply_in_batches(module.cosines, inputs, directions, shape=(len(directions),))
+
+        return score
 
     def _as_clips(self, X):
         grid = getattr(self.module_.head, "grid", None)

@@ -12,10 +12,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_scalar
 
+from .._best_columns import best_columns
 from .._compat import HasMethods, Interval, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._labels import warn_of_texts
-from .._segments import check_segments, dense, row_chunks
+from .._segments import check_segments, dense
 from ..text._base import check_texts
 from ..text._label_vectors import LabelVectors
 from ._cosine import CosineClassifier
@@ -209,11 +210,7 @@ class ZeroShotConvex(CosineClassifier):
 
     def _clip_vectors(self, segments):
         check_scalar(self.n_top, "n_top", Integral, min_val=1)
-        scores = self._class_scores(segments.mean())
-        mixtures = np.empty((len(scores), self.source_vectors_.shape[1]))
-        for rows in row_chunks(scores):
-            mixtures[rows] = _weights_of_top(scores[rows], self.n_top) @ self.source_vectors_
-        return mixtures
+        return _weights_of_top(self._class_scores(segments.mean()), self.n_top) @ self.source_vectors_
 
     def _class_scores(self, clips):
         """Scores of the classes to mix, (n, n_sources), 0 or more."""
@@ -245,7 +242,7 @@ def _default_classifier(multilabel):
 
 def _weights_of_top(scores, n_top):
     """Convex weights (n, n_sources): the highest scores of each row, on a tie the first, at sum 1 unless all are 0."""
-    order = np.argsort(-scores.astype(np.float64), axis=1, kind="stable")[:, :n_top]
+    order = best_columns(scores.astype(np.float64), n_top)
     weights = np.zeros(scores.shape)
     np.put_along_axis(weights, order, np.take_along_axis(scores, order, axis=1), axis=1)
     totals = weights.sum(axis=1, keepdims=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._segments import row_chunks
 from ._base import MultilabelZeroShotClassifier
 
 
@@ -29,12 +28,9 @@ class CosineClassifier(MultilabelZeroShotClassifier):
             raise ValueError("This model was fitted without y and has no labels of its own; pass labels=[...].")
         return super()._candidates(labels)
 
-    def _score_labels(self, segments, vectors):
-        clips, directions = self._clip_vectors(segments), _unit_rows(vectors).T
-        scores = np.empty((len(clips), directions.shape[1]))
-        for rows in row_chunks(clips):
-            scores[rows] = _unit_rows(clips[rows]) @ directions
-        return scores
+    def _scorer(self, vectors, n_clips):
+        directions = _unit_rows(vectors).T
+        return lambda segments: _unit_rows(self._clip_vectors(segments)) @ directions
 
     def _clip_vectors(self, segments) -> np.ndarray:
         """Vectors (n, k) of the clips in the space of the label vectors."""

@@ -11,10 +11,10 @@ from .._compat import Interval, StrOptions, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._segments import Segments, check_segments
 from .._stored import StoredRows, opened
-from ._base import MultilabelZeroShotClassifier, PooledClips, bilinear_scores
+from ._base import BilinearScores, MultilabelZeroShotClassifier
 
 
-class RidgeMap(PooledClips, MultilabelZeroShotClassifier):
+class RidgeMap(BilinearScores, MultilabelZeroShotClassifier):
     """Base of the models whose map between clips and label vectors is the closed form of ESZSL."""
 
     _regularisers = ("alpha_audio", "alpha_text")  # parameters that set them
@@ -60,9 +60,6 @@ class RidgeMap(PooledClips, MultilabelZeroShotClassifier):
                 f"vectors; pass larger numbers as {audio} and {text}."
             )
         self.coef_, self.n_samples_seen_ = coef, sums.n_clips
-
-    def _score_labels(self, segments, vectors):
-        return bilinear_scores(self._clips(segments), self.coef_, vectors)
 
 
 class ZeroShotRidge(RidgeMap):

@@ -12,13 +12,15 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import ClipScores
 from .._compat import HasMethods, Interval, StrOptions, fit_context
 from .._fitting import all_or_nothing
 from .._meta import MetaClassifier, cohort
+from .._scaling import Moments
 from .._segment_scores import clips_and_evidence
 from .._views import final_estimator, innermost, unwrap
-from ..base import SEEN_PENALTY, THRESHOLD
-from ._base import ZeroShotClassifier, penalize_seen
+from ..base import SEEN_PENALTY, THRESHOLD, EmbeddingClassifier
+from ._base import ZeroShotClassifier, seen_penalty
 
 _SETTINGS = (str, Real, Mapping, type(None))
 
@@ -125,12 +127,16 @@ class ScoreNormalizer(MetaClassifier):
             self._moments: dict = {}  # of labels, for each state of the model inside
         return self
 
-    def _scores(self, X, labels):
-        scores, _, candidates = self._normalized(X, labels)
-        return scores, candidates
+    # Normalised scores have a threshold and a temperature of their own.
+    _margins, _probabilities = EmbeddingClassifier._margins, EmbeddingClassifier._probabilities
+
+    def _clip_scores(self, X, labels):
+        raw, normalize, candidates = self._prepared(X, labels)
+        return raw.changed(lambda scores: normalize(scores)[0], candidates)
 
     def _clips_and_evidence(self, X, labels):
-        scores, scale, candidates = self._normalized(X, labels)
+        raw, normalize, candidates = self._prepared(X, labels)
+        scores, scale = normalize(raw.all())
 
         def of(kind):
             return clips_and_evidence(self.estimator_, X, kind)[1]
@@ -139,33 +145,36 @@ class ScoreNormalizer(MetaClassifier):
         evidence /= scale[:, None]
         return scores, evidence, candidates
 
-    def _normalized(self, X, labels):
-        """Scores, what they were divided by, and the candidates."""
+    def _prepared(self, X, labels):
+        """Scores of the model inside, what normalises a block of them and gives what it divided by, and candidates."""
         check_is_fitted(self)
         if self.norm not in ("z", "t", "zt"):
             raise ValueError(f"norm={self.norm!r}; pass 'z', 't' or 'zt'.")
         candidates = self._candidates(labels)
         both = list(dict.fromkeys([*candidates.tolist(), *self.seen_classes_.tolist()]))
         wanted = candidates.tolist() if self.norm == "z" else both
-        scores = self._raw(X, wanted)
-        total = np.ones((1, len(candidates)), dtype=scores.dtype)
-        if "z" in self.norm:
-            mean, scale = self._moments_of(wanted).astype(scores.dtype)
-            scores = (scores - mean) / scale
-            total = total * scale[: len(candidates)]
-        if "t" in self.norm:
-            mean = scores.mean(axis=1, keepdims=True)
-            scale = _scale(scores.std(axis=1, keepdims=True), mean, scores.dtype)
-            scores = (scores - mean) / scale
-            total = total * scale
-        scores = scores[:, : len(candidates)]
-        penalize_seen(self, scores, candidates)
-        return scores, total, candidates
+        moments = self._moments_of(wanted) if "z" in self.norm else None
+        penalize, n_candidates = seen_penalty(self, candidates), len(candidates)
+
+        def normalize(scores):
+            total = np.ones((1, n_candidates), dtype=scores.dtype)
+            if moments is not None:
+                mean, scale = moments.astype(scores.dtype)
+                scores = (scores - mean) / scale
+                total = total * scale[:n_candidates]
+            if "t" in self.norm:
+                mean = scores.mean(axis=1, keepdims=True)
+                scale = _scale(scores.std(axis=1, keepdims=True), mean, scores.dtype)
+                scores = (scores - mean) / scale
+                total = total * scale
+            return penalize(scores[:, :n_candidates]), total
+
+        return self._raw(X, wanted), normalize, candidates
 
     def _raw(self, X, labels):
         model, X = unwrap(self.estimator_, X)
         _check_inside(model)
-        return _of_all(lambda kind: model.decision_function(X, labels=kind), labels)
+        return _of_all(lambda kind: model._clip_scores(X, kind), labels)
 
     def _moments_of(self, labels):
         """Mean and standard deviation of each label's scores over the cohort, each computed once."""
@@ -174,10 +183,11 @@ class ScoreNormalizer(MetaClassifier):
         known = {} if vectors is None else self._moments.setdefault((vectors, _settings(model)), {})
         new = [label for label in labels if label not in known]
         if new:
-            scores = self._raw(self.cohort_, new)
-            mean = scores.mean(axis=0, dtype=np.float64)
-            moments = zip(mean, _scale(scores.std(axis=0, dtype=np.float64), mean, scores.dtype), strict=True)
-            known.update(zip(new, moments, strict=True))
+            moments = Moments(len(new))
+            for _, scores in self._raw(self.cohort_, new):
+                moments.add(scores)
+            deviation = _scale(np.sqrt(moments.variance()), moments.mean, scores.dtype)
+            known.update(zip(new, zip(moments.mean, deviation, strict=True), strict=True))
         return np.array([known[label] for label in labels]).T
 
     def __getstate__(self):
@@ -204,13 +214,19 @@ class ScoreNormalizer(MetaClassifier):
 
 
 def _of_all(score, labels):
-    """Columns of scores of labels, whose lists are of one type: those of fit may be numbers beside new ones as text."""
+    """Scores of labels, whose lists are of one type: those of fit may be numbers beside new ones as text."""
     texts, others = ([label for label in labels if isinstance(label, str) is text] for text in (True, False))
     if not texts or not others:
         return score(labels)
-    scores = np.concatenate([score(kind) for kind in (texts, others)], axis=-1)
     column = {label: number for number, label in enumerate([*texts, *others])}
-    return scores[..., [column[label] for label in labels]]
+    order, (first, second) = [column[label] for label in labels], (score(kind) for kind in (texts, others))
+    if not isinstance(first, ClipScores):
+        return np.concatenate([first, second], axis=-1)[..., order]
+
+    def of(rows):
+        return np.concatenate([first.of(rows), second.of(rows)], axis=1)[:, order]
+
+    return ClipScores(np.array(labels, dtype=object), first.shape, of)
 
 
 def _check_inside(model):

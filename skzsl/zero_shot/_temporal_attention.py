@@ -7,11 +7,11 @@ from numbers import Real
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import refuse_overflow
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
 from .._training import EpochTraining
-from ..base import refuse_overflow
-from ._base import MultilabelZeroShotClassifier, penalize_seen
+from ._base import MultilabelZeroShotClassifier, seen_penalty
 
 
 class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
@@ -280,21 +280,24 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
             fixed_inputs=(vectors,),
         )
 
-    def _score_labels(self, segments, vectors):
-        return self._apply(self.module_.forward, segments, vectors, shape=(len(vectors),), **self._settings())
+    def _scorer(self, vectors, n_clips):
+        from ..nets import apply_in_batches
+
+        module, how = self.module_, {"shape": vectors.shape[:1], **self._settings()}
+        labels = apply_in_batches(module.text.forward, (vectors,), shape=(module.width,))
+        return lambda segments: self._apply(module.score, segments, labels, **how)
 
     def _clips_and_evidence(self, X, labels):
         """As of segments as clips, whose scores are their dot products, but in one pass."""
         check_is_fitted(self)
         candidates = self._candidates(labels)
-        segments = check_segments(self, X)
-        vectors = self._label_vectors(candidates)
+        segments, vectors = check_segments(self, X), self._label_vectors(candidates)
         mask = segments.mask()
-        shape = (1 + mask.shape[1], len(vectors))
-        scores = self._apply(self.module_.with_segments, segments, vectors, shape=shape, **self._settings())
+        how = {"shape": (1 + mask.shape[1], len(vectors)), **self._settings()}
+        scores = self._apply(self.module_.with_segments, segments, vectors, **how)
         refuse_overflow(scores)
         clips, evidence = scores[:, 0], scores[:, 1:]
-        penalize_seen(self, clips, candidates)
+        seen_penalty(self, candidates)(clips)
         if not mask.all():
             evidence[~mask] = np.nan
         return clips, evidence, candidates
