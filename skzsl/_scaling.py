@@ -120,6 +120,11 @@ class ClipVectors:
         return row_chunks(self._segments.values)
 
     @property
+    def source(self):
+        """Clips that the vectors are made of."""
+        return self._segments.values
+
+    @property
     def streamed(self) -> bool:
         """Whether the clips are stored and too many to be held, so that they are to be read in runs."""
         return isinstance(self._segments.values, StoredRows) and not fits(self.shape, self.dtype)

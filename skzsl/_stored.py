@@ -22,11 +22,11 @@ def opened(X):
 
     That is a memory map, a Zarr or HDF5 array, or anything else that has shape, dtype and ndim and gives rows.
     """
-    if not _is_stored(X):
+    if not isinstance(X, StoredRows) and not _is_stored(X):
         return X
     if fits(X.shape, X.dtype):
         return X if isinstance(X, np.ndarray) else np.asarray(X[:])
-    return StoredRows(X)
+    return X if isinstance(X, StoredRows) else StoredRows(X)
 
 
 def fits(shape, dtype) -> bool:
@@ -41,7 +41,7 @@ def chunks_of(shape) -> Iterator[slice]:
 
 
 def _is_stored(X):
-    if isinstance(X, StoredRows) or any(hasattr(X, name) for name in _IN_MEMORY):
+    if any(hasattr(X, name) for name in _IN_MEMORY):
         return False
     if isinstance(X, np.ndarray):
         known = isinstance(X, np.memmap) and X._mmap is not None  # type: ignore[attr-defined]
@@ -71,11 +71,16 @@ class StoredRows:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __repr__(self) -> str:
+        return f"<stored array of shape {self.shape} and type {self.dtype}>"
+
     def __array__(self, dtype=None, copy=None):
         return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Some rows: those of a slice, of an array of numbers or of a mask; or one."""
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:  # as scikit-learn asks for rows
+            rows = rows[0]
         if isinstance(rows, int | np.integer):
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"Row {rows} of {len(self)}.")
@@ -175,10 +180,18 @@ def shuffled_fills(rows, source, batch_size: int, rng) -> Iterator[tuple[np.ndar
         yield held, rng.permutation(len(held))
 
 
+def content(array) -> Iterator[np.ndarray]:
+    """Blocks of an array, or of the clips that it is made of as it is read, to be hashed."""
+    while hasattr(array, "source"):
+        array = array.source
+    for rows in chunks_of(array.shape):
+        yield np.ascontiguousarray(array[rows])
+
+
 def read_rows(source, rows: np.ndarray) -> np.ndarray:
     """Rows of what reads or makes them when asked, sorted, a few MB at a time."""
     values = np.empty((0, *source.shape[1:]), source.dtype)
-    for part in chunks_of((len(rows), *source.shape[1:])):
+    for part in chunks_of((len(rows), *source.shape[1:])) if len(rows) else ():
         chosen = rows[part]
         consecutive = len(chosen) == chosen[-1] + 1 - chosen[0] and bool((np.diff(chosen) == 1).all())
         block = source[int(chosen[0]) : int(chosen[-1]) + 1] if consecutive else source[chosen]

@@ -74,10 +74,12 @@ class EpochTraining:
         Parameters
         ----------
         X : array of shape (n, d) or (n, T, d)
-            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent.
+            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent. More than 256 MB of them
+            in a memory map, a Zarr or HDF5 array or whatever else gives rows are read in blocks, and shuffled within a
+            buffer of that size.
         y : array of shape (n,), or indicator of shape (n, n_labels) where the estimator takes several labels a clip
             The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
-            builds it), or an array, whose columns ``label_texts`` names where the estimator has it.
+            builds it), or an array or a sparse matrix, whose columns ``label_texts`` names where the estimator has it.
         **others
             Refused: ``sample_weight`` too, since in batches drawn at random no weight is exact.
 
@@ -155,6 +157,8 @@ class EpochTraining:
             course = course._replace(epochs=self._epochs(course.epochs, len(segments)))
             known = {"going_on": course.going_on, "partial": course.partial, "classes": classes}
             self._train(segments, self._take_labels(y, len(segments), **known), course)
+        if self._net is not None and not course.partial:
+            self._net.remove_checkpoint()
         return self
 
     def _epochs(self, wanted, n_clips):
