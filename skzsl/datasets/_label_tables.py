@@ -153,5 +153,5 @@ def _without_categories(labels):
     bare: dict = {}
     for tag in whole:
         bare.setdefault(tag.rpartition(_CATEGORY)[2], []).append(tag)
-    name = {tags[0]: short for short, tags in bare.items() if len(tags) == 1}
+    name = {tags[0]: short for short, tags in bare.items() if short and len(tags) == 1}
     return [[name.get(tag, tag) for tag in of_row] for of_row in labels]

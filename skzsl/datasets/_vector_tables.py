@@ -14,7 +14,7 @@ from ._event_lines import delimiter_of
 
 _STARTS = ("start", "start_time", "start_seconds", "start_sec", "onset", "timestamp", "time")
 _ENDS = ("end", "end_time", "end_seconds", "end_sec")
-_NUMBERED = re.compile(r"(.*?)(\d+)")
+_NUMBERED = re.compile(r"(.*?)(\d{1,9})", re.DOTALL | re.ASCII)
 
 
 class Table(NamedTuple):
