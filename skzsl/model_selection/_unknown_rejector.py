@@ -23,10 +23,11 @@ from ._tuner import Tuner, refuse_several
 class UnknownRejector(Tuner):
     """Answer "unknown" for clips of none of the candidates (open-set recognition).
 
-    A clip whose best candidate does not score above a threshold is rejected. In each fold half of the held-out labels
-    are candidates, and the clips of the other half, which no model of the fold has met, are unknown; then the other way
-    round. The threshold is the exact maximum of the mean of two rates, averaged over the folds: known clips that are
-    named correctly, and unknown ones that are rejected.
+    A clip whose best candidate does not score above a threshold is rejected. Each of k folds trains without one k-th of
+    the labels, whose held-out clips are unknown and the others known. Where a fold holds out labels rather than clips,
+    half of these are candidates and half are unknown, and then the other way round. The threshold is the exact maximum
+    of the mean of two rates, averaged over the folds: known clips that are named correctly, and unknown ones that are
+    rejected.
 
     Parameters
     ----------
@@ -35,11 +36,11 @@ class UnknownRejector(Tuner):
     unknown : label or None, default=None
         What to answer; None is ``"unknown"``, or -1 where labels are numbers.
     cv : splitter, int, iterable of (train, test), "prefit" or None, default=None
-        How to hold clips out. None is 3 stratified folds, for candidates seen in fit; ``ClassDisjointKFold()`` is for
+        How to hold clips out. None is 5 stratified folds, for candidates seen in fit; ``ClassDisjointKFold()`` is for
         candidates that are not. An integer is that many stratified folds. "prefit" takes the estimator as fitted and X
         and y as held out: clips whose label is not among its ``classes_`` are unknown.
     random_state : int, RandomState instance or None, default=None
-        Source of the halves.
+        Source of the parts of the labels.
     n_jobs : int or None, default=None
         Folds fitted at the same time.
 
@@ -126,20 +127,29 @@ class UnknownRejector(Tuner):
         refuse_several(self, y)
         y = label_array(y, "y")
         check_consistent_length(X, y)
-        by_fold = partial(_both_halves, random_state=check_random_state(self.random_state).randint(2**31 - 1))
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
         given = final_estimator(self.estimator).classes_ if isinstance(self.cv, str) else y
         unknown = _answer(self.unknown, given)
-        folds, fitted = self._fit_folds(X, y, lambda: self._splitter(y).split(X, y, groups), _held_out, by_fold)
+        by_fold = partial(_fit_and_hold_out, random_state=seed)
+        folds, fitted = self._fit_folds(X, y, lambda: self._splits(X, y, groups, seed), _held_out, by_fold)
         if not isinstance(self.cv, str):
-            folds = [half for halves in folds for half in halves]
+            folds = [part for parts in folds for part in parts]
         with all_or_nothing(self):
             self.unknown_ = unknown
             self.threshold_, self.best_score_ = best_rejection(folds)
             self._keep_model(fitted)
         return self
 
-    def _splitter(self, y):
-        return check_cv(3 if self.cv is None else self.cv, y, classifier=True)
+    def _splits(self, X, y, groups, seed):
+        """Rows of each fold, of those to train on without the labels that are to be unknown."""
+        cv = check_cv(5 if self.cv is None else self.cv, y, classifier=True)
+        labels, folds = np.unique(y), list(cv.split(X, y, groups))
+        parts = np.array_split(np.random.RandomState(seed).permutation(labels), max(1, min(len(folds), len(labels))))
+        for number, (train, test) in enumerate(folds):
+            of_train = safe_indexing(y, train)
+            if np.isin(of_train, safe_indexing(y, test)).any():
+                train = np.asarray(train)[~np.isin(of_train, parts[number % len(parts)])]
+            yield train, test
 
     def predict(self, X, labels=None):
         """Name the best label of every clip, or ``unknown`` where it does not score above the threshold.
@@ -241,22 +251,21 @@ def _answer(unknown, labels, held=False):
     return unknown
 
 
-def _both_halves(estimator, X, y, train, test, random_state):
-    """Each half of the held-out labels as candidates, and the clips of the other as unknown."""
-    labels = np.random.RandomState(random_state).permutation(np.unique(y[test]))
+def _fit_and_hold_out(estimator, X, y, train, test, random_state):
+    """Held-out clips of labels that train as known, or else each half of the labels as known in turn."""
+    of_test = safe_indexing(y, test)
+    fitted, labels = clone(estimator).fit(safe_indexing(X, train), safe_indexing(y, train)), np.unique(of_test)
     if len(labels) < 2:
         raise ValueError(
             f"The {len(test)} held-out clips have one label, {labels[:1].tolist()[0]!r}; hold out clips of two or "
-            "more, of which half are taken as unknown."
+            "more, of which some are taken as unknown."
         )
-    middle, found, fitted = len(labels) // 2, [], {}
-    for known, others in ((labels[:middle], labels[middle:]), (labels[middle:], labels[:middle])):
-        rows = train[~np.isin(y[train], others)]
-        key = len(rows) == len(train)  # where no held-out label trains, one model serves both halves
-        if not key or key not in fitted:
-            fitted[key] = clone(estimator).fit(safe_indexing(X, rows), y[rows])
-        found.append(_held_out(with_labels(fitted[key], known), safe_indexing(X, test), y[test]))
-    return found
+    known = labels[np.isin(labels, safe_indexing(y, train))]
+    halves = np.array_split(np.random.RandomState(random_state).permutation(labels), 2)
+    return [
+        _held_out(with_labels(fitted, part), safe_indexing(X, test), of_test)
+        for part in ([known] if len(known) else halves)
+    ]
 
 
 def _held_out(estimator, X, y):
