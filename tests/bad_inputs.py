@@ -158,7 +158,10 @@ LABELS = [
     Bad(
         "the other kind",
         lambda y: ["rain", "wind"] * (len(y) // 2) if hasattr(y, "columns") else indicator_like(y),
-        ("* fit", "* refit", "* first-partial_fit", "!bilinear*", "!normalizer *", "!events *", "!tuner*"),
+        (
+            *("* fit", "* refit", "* first-partial_fit"),
+            *("!bilinear*", "!normalizer *", "!events *", "!tuner*", "!calibrated*", "!rejecting*"),
+        ),
     ),
 ]
 
@@ -283,6 +286,7 @@ _VALUES = {
     "temperature": ABOVE_0,
     "text_encoder": [3, object(), NoTransform(), [], {}, {"rain": [1.0]}, {"rain": "a"}, "{label}", "./nothing"],
     "text_sizes": SIZES,
+    "unknown": [[], object(), 3, "rain", np.nan],
     "threshold": [None, "a", np.nan, [0.1], [0.1] * 9, {"rain": "a"}, {"rain": np.nan}, [[0.1]], object()],
     "token_grid": [3, "a", (0, 1), (1, 2, 3), (1.5, 2), (5, 5), ("a", "b")],
     "train_on": NAME,

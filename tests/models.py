@@ -26,7 +26,7 @@ from skzsl import (
     ZeroShotRidgeCV,
     ZeroShotTemporalAttention,
 )
-from skzsl.model_selection import ThresholdTuner
+from skzsl.model_selection import TemperatureTuner, ThresholdTuner, UnknownRejector
 from skzsl.text import HashingEncoder
 
 NAMES = ["rain", "dog", "wind", "cat"]
@@ -73,6 +73,11 @@ MODELS = {
     "normalized ridge": Model(ScoreNormalizer(ZeroShotRidge(_TEXTS)), joint=("one", "several")),
     "normalized attention": Model(ScoreNormalizer(_ATTENTION, norm="z")),
     "tuned ridge": Model(ThresholdTuner(ZeroShotRidge(_TEXTS), cv=KFold(2)), kinds=("several",)),
+    "calibrated ridge": Model(TemperatureTuner(ZeroShotRidge(_TEXTS), cv=2), kinds=("one",)),
+    "rejecting ridge": Model(UnknownRejector(ZeroShotRidge(_TEXTS), cv=2, random_state=0), kinds=("one",)),
+    "rejecting tagger": Model(
+        UnknownRejector(_TAGGER, cv=2, random_state=0), kinds=("one",), unseen=False, joint=("one",)
+    ),
     "multi-level": Model(_TAGGER, unseen=False, joint=("one",), epochs=True),
     "global-local": Model(
         _net(GlobalLocalAttentionClassifier, None, **_LOCAL), unseen=False, joint=("one",), epochs=True

@@ -43,7 +43,7 @@ from skzsl import (
     ZeroShotRidgeCV,
     ZeroShotTemporalAttention,
 )
-from skzsl.model_selection import ThresholdTuner
+from skzsl.model_selection import TemperatureTuner, ThresholdTuner, UnknownRejector
 from skzsl.text import HashingEncoder
 
 PACKAGE = Path(skzsl.__file__).parent
@@ -90,6 +90,8 @@ MODELS = {
     "normalizer-several": (ScoreNormalizer(ZeroShotRidge(TEXTS)), FLAT, SEVERAL),
     "events": (EventDetector(ZeroShotBilinear(TEXTS, random_state=0)), SEGMENTS, ONE),
     "events-several": (EventDetector(ZeroShotRidge(TEXTS)), SEGMENTS, SEVERAL),
+    "calibrated": (TemperatureTuner(ZeroShotRidge(TEXTS), cv=2), FLAT, ONE),
+    "rejecting": (UnknownRejector(ZeroShotRidge(TEXTS), cv=2, random_state=0), FLAT, ONE),
     "tuner-several": (ThresholdTuner(ZeroShotRidge(TEXTS), cv=KFold(2)), FLAT, SEVERAL),
 }
 CALLS = {
@@ -270,7 +272,8 @@ def test_bad_input_is_refused_in_our_words_and_changes_no_model(kind, name, reco
 
 def test_every_estimator_is_in_the_matrix():
     classes = {type(model).__name__ for model, *_ in MODELS.values()}
-    assert classes == {name for name in skzsl.__all__ if inspect.isclass(getattr(skzsl, name))} | {"ThresholdTuner"}
+    tuners = {"ThresholdTuner", "TemperatureTuner", "UnknownRejector"}
+    assert classes == {name for name in skzsl.__all__ if inspect.isclass(getattr(skzsl, name))} | tuners
 
 
 if __name__ == "__main__":
