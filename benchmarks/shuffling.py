@@ -5,11 +5,11 @@ that of 2 million clips of 10 x 128 bytes is.
 """
 
 import numpy as np
+import sklearn
 import torch
 from audioset import load
 from common import run, spread
 
-import skzsl._stored as stored  # the buffer has no public name, as only its share of the clips matters here
 from skzsl import MultiLevelAttentionClassifier, ZeroShotTemporalAttention
 from skzsl.metrics import mean_average_precision
 from skzsl.text import LookupEncoder
@@ -32,13 +32,9 @@ def measure(loaded, name, order, seed):
         "temporal attention": ZeroShotTemporalAttention(LookupEncoder(texts["description"]), random_state=seed),
         "multi-level attention": MultiLevelAttentionClassifier(max_epochs=4, averaged_epochs=0, random_state=seed),
     }[name]
-    clips, whole = X[train], stored.BUFFER_BYTES
-    if order != "in memory":
-        stored.BUFFER_BYTES, clips = clips.nbytes // SHARE, Rows(clips)
-    try:
-        model.fit(clips, y.iloc[train])
-    finally:
-        stored.BUFFER_BYTES = whole
+    clips, held = X[train], 4 * X[train].nbytes / SHARE / (1 << 20)  # a quarter of the working memory is the buffer
+    with sklearn.config_context(working_memory=held):
+        model.fit(clips if order == "in memory" else Rows(clips), y.iloc[train])
     return {"map": float(mean_average_precision(y.to_numpy()[test], model.decision_function(X[test])))}
 
 

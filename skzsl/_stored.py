@@ -8,9 +8,9 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.utils import gen_batches
 
-BUFFER_BYTES = 256 << 20  # that may be held of clips that are stored
 _CHUNK_BYTES = 16 << 20
 _PIECES = 64  # runs of clips that a buffer is filled with
 _GAP = 64  # clips that are read and dropped rather than reading what is before and after them apart
@@ -29,9 +29,14 @@ def opened(X):
     return X if isinstance(X, StoredRows) else StoredRows(X)
 
 
+def buffer_bytes() -> int:
+    """Bytes that may be held of clips that are stored: a quarter of scikit-learn's ``working_memory``, or 256 MB."""
+    return max(1, int(get_config()["working_memory"] * (1 << 20)) // 4)
+
+
 def fits(shape, dtype) -> bool:
     """Whether an array can be held of clips that are stored."""
-    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize <= BUFFER_BYTES
+    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize <= buffer_bytes()
 
 
 def chunks_of(shape) -> Iterator[slice]:
@@ -102,7 +107,7 @@ class StoredRows:
         first, last, values = self._held
         if values is None or not first <= start <= stop <= last:
             first, last = start // self._step * self._step, min(-(-stop // self._step) * self._step, len(self))
-            if self._step == 1 or (last - first) * self._row_bytes > BUFFER_BYTES:
+            if self._step == 1 or (last - first) * self._row_bytes > buffer_bytes():
                 return np.asarray(self._source[start:stop])
             values = np.asarray(self._source[first:last])
             self._held = first, last, values
@@ -167,7 +172,7 @@ def shuffled_fills(rows, source, batch_size: int, rng) -> Iterator[tuple[np.ndar
         Places in the buffer, in the order to visit them.
     """
     row_bytes = int(np.prod(source.shape[1:])) * np.dtype(source.dtype).itemsize
-    n_held = max(1, BUFFER_BYTES // row_bytes)
+    n_held = max(1, buffer_bytes() // row_bytes)
     size = batch_size * max(1, n_held // (_PIECES * batch_size))
     n_whole, rest = divmod(len(rows), size)
     starts = size * np.arange(n_whole)

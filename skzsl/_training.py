@@ -76,7 +76,7 @@ class EpochTraining:
         X : array of shape (n, d) or (n, T, d)
             Clip embeddings, or segment embeddings whose trailing all-zero segments are absent. More than 256 MB of them
             in a memory map, a Zarr or HDF5 array or whatever else gives rows are read in blocks, and shuffled within a
-            buffer of that size.
+            buffer of that size, a quarter of scikit-learn's ``working_memory``.
         y : array of shape (n,), or indicator of shape (n, n_labels) where the estimator takes several labels a clip
             The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
             builds it), or an array or a sparse matrix, whose columns ``label_texts`` names where the estimator has it.

@@ -60,7 +60,7 @@ class Stored:
 
 @pytest.fixture(autouse=True)
 def small_buffer(monkeypatch):
-    monkeypatch.setattr(_stored, "BUFFER_BYTES", 32 * T * D)
+    monkeypatch.setattr(_stored, "buffer_bytes", lambda: 32 * T * D)
     monkeypatch.setattr(_stored, "_CHUNK_BYTES", 16 * T * D * 8)
     monkeypatch.setattr(_stored, "_GAP", 2)
     monkeypatch.setattr("skzsl.solvers._online_ranking._CHUNK_BYTES", 16 * T * D * 8)
@@ -131,7 +131,7 @@ def test_shuffled_fits_of_stored_clips_learn_as_much(clips, name):
 
 def test_a_store_that_fits_the_buffer_is_shuffled_as_memory_is(clips, monkeypatch):
     X, y = clips
-    monkeypatch.setattr(_stored, "BUFFER_BYTES", 1 << 20)
+    monkeypatch.setattr(_stored, "buffer_bytes", lambda: 1 << 20)
     model, other = (ZeroShotTemporalAttention(TEXT, max_epochs=2, random_state=0) for _ in range(2))
     assert_same(model.fit(Stored(X), y), other.fit(X, y), X)
 

@@ -263,7 +263,7 @@ def test_embeddings_that_stay_in_their_files_are_those_that_are_loaded(many_shar
 
 
 def test_models_learn_from_embeddings_in_their_files(many_shards, monkeypatch):
-    monkeypatch.setattr(_stored, "BUFFER_BYTES", 20 * 5 * 128)
+    monkeypatch.setattr(_stored, "buffer_bytes", lambda: 20 * 5 * 128)
     loaded = load_audioset_vggish(many_shards, labels=LABELS)
     stored = load_audioset_vggish(many_shards, labels=LABELS, in_memory=False)
     model = MultiLevelAttentionClassifier(hidden_size=4, max_epochs=1, shuffle=False, random_state=0)

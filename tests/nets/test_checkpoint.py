@@ -121,7 +121,7 @@ def test_a_fit_without_seed_goes_on_with_the_draws_that_it_began_with(clips, pat
 
 def test_a_fit_of_stored_clips_goes_on_without_reading_what_it_is_past(clips, path, monkeypatch):
     X, y = clips
-    monkeypatch.setattr(_stored, "BUFFER_BYTES", 20 * T * D * 4)
+    monkeypatch.setattr(_stored, "buffer_bytes", lambda: 20 * T * D * 4)
     np.save(path.with_suffix(".npy"), X)
     X = np.load(path.with_suffix(".npy"), mmap_mode="r")
     expected = clone(FITS["attention"]).fit(X, y)
