@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import gen_batches
 
-_BLOCK_BYTES = 16 << 20
+_BLOCK_BYTES = 4 << 20
 _FEWEST_CLIPS = 128  # of a block whose scores are more: fewer would read the label vectors too often
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from ._labels import Targets, label_array
 from ._segments import row_chunks
+from ._sparse import as_csr, column_counts, dense_rows, moved_columns
 
 
 @dataclass(frozen=True)
@@ -16,19 +19,23 @@ class Indicators:
 
     Attributes
     ----------
-    values : ndarray of shape (n, L)
+    values : ndarray of shape (n, L), or csr_array where a sparse y is to stay so
         0 and 1 (or False and True), in y's dtype.
     labels : ndarray of shape (L,)
         The label of each column.
     """
 
-    values: np.ndarray
+    values: Any
     labels: np.ndarray
 
-    def of(self, labels: np.ndarray) -> np.ndarray:
+    def of(self, labels: np.ndarray) -> Any:
         """Indicator (n, n_labels) of ``labels``, in their order; a label without a column is absent from every clip."""
         if labels.tolist() == self.labels.tolist():
             return self.values
+        if sparse.issparse(self.values):
+            place = {label: column for column, label in enumerate(labels.tolist())}
+            places = np.array([place.get(label, -1) for label in self.labels.tolist()])
+            return moved_columns(self.values, places, len(labels))
         position = {label: column for column, label in enumerate(self.labels.tolist())}
         found = np.zeros((len(self.values), len(labels)), self.values.dtype)
         for column, label in enumerate(labels.tolist()):
@@ -38,21 +45,21 @@ class Indicators:
 
     def positive(self) -> np.ndarray:
         """Which labels have a positive clip, (L,) bool."""
-        return np.any(self.values, axis=0)
+        return column_counts(self.values) > 0 if sparse.issparse(self.values) else np.any(self.values, axis=0)
 
 
 def is_indicator(y) -> bool:
-    """Whether y is multi-label: a DataFrame, or 2-D with more than one column."""
-    if hasattr(y, "columns"):
+    """Whether y is multi-label: a DataFrame, a sparse matrix, or 2-D with more than one column."""
+    if hasattr(y, "columns") or sparse.issparse(y):
         return True
     shape = np.asarray(y).shape if _is_regular(y) else ()
     return len(shape) == 2 and shape[1] > 1
 
 
-def check_indicators(y, labels=None) -> Indicators:
-    """Check a DataFrame with one column a label, or an array whose columns ``labels`` names.
+def check_indicators(y, labels=None, *, keep_sparse=False) -> Indicators:
+    """Check a DataFrame with one column a label, or an array or a sparse matrix whose columns ``labels`` names.
 
-    An array without names gets the numbers of its columns.
+    One without names gets the numbers of its columns. What is sparse is made dense, unless it may stay as it is.
 
     Raises
     ------
@@ -61,7 +68,11 @@ def check_indicators(y, labels=None) -> Indicators:
         not as many as the columns.
     """
     named = hasattr(y, "columns")
-    values = y.to_numpy() if named else np.asarray(y)
+    kept = as_csr(y) if keep_sparse or sparse.issparse(y) else None
+    if kept is None:
+        values: Any = y.to_numpy() if named else np.asarray(y)
+    else:
+        values = kept if keep_sparse else kept.toarray()
     if named and labels is not None:
         raise ValueError("label_texts is a list, but the columns of y have names; pass a dict from column to text.")
     if values.ndim != 2 or 0 in values.shape:
@@ -95,10 +106,10 @@ def encode_indicators(y, n_clips: int, *, labels=None, seen=None, classes=None) 
     ValueError
         As for :func:`check_indicators`, and for a wrong number of clips.
     """
-    given = check_indicators(y, labels)
-    if len(given.values) != n_clips:
+    given = check_indicators(y, labels, keep_sparse=True)
+    if given.values.shape[0] != n_clips:
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: [{n_clips}, {len(given.values)}]"
+            f"Found input variables with inconsistent numbers of samples: [{n_clips}, {given.values.shape[0]}]"
         )
     names = given.labels.tolist()
     known = [] if classes is None else label_array(classes, "classes").tolist()
@@ -110,15 +121,13 @@ def encode_indicators(y, n_clips: int, *, labels=None, seen=None, classes=None) 
     kept.update(label for label, positive in zip(names, given.positive(), strict=True) if positive)
     all_labels = label_array(np.asarray(every, dtype=object if given.labels.dtype == object else None), "classes")
     seen_labels = all_labels[[label in kept for label in every]]
-    dtype = np.asarray(y).dtype
+    dtype = given.values.dtype if sparse.issparse(given.values) else np.asarray(y).dtype
     if dtype.kind not in "biuf":  # numbers as objects
         dtype = np.dtype(int)
     return Targets(all_labels, seen_labels, given.of(seen_labels).astype(np.uint8, copy=False), dtype)
 
 
 def _is_regular(y) -> bool:
-    if hasattr(y, "toarray"):
-        raise ValueError("y is a sparse matrix; pass y.toarray().")
     if not isinstance(y, list | tuple):
         return True
     rows = [row for row in y if isinstance(row, list | tuple | set | frozenset | np.ndarray)]
@@ -134,6 +143,14 @@ def _is_regular(y) -> bool:
 
 
 def _check_values(values, names):
+    if sparse.issparse(values):
+        bad = (values.data != 0) & (values.data != 1)
+        if bad.any():
+            entry = int(np.argmax(bad))
+            clip = int(np.searchsorted(values.indptr, entry, side="right")) - 1
+            _refuse(values.data[entry].item(), clip, names.tolist()[values.indices[entry]])
+        values.eliminate_zeros()
+        return values
     if values.dtype.kind not in "biuf":
         missing = [value is None or type(value).__name__ == "NAType" for value in values.flat]
         try:
@@ -148,15 +165,16 @@ def _check_values(values, names):
         if bad.any():
             clip, column = np.argwhere(bad)[0]
             clip += rows.start
-            value = values[clip, column].item()
-            what = "Input y contains NaN" if value != value else f"y is {value!r}"
-            raise ValueError(
-                f"{what} at clip {clip}, label {names.tolist()[column]!r}; pass 1 for present and 0 for absent."
-            )
+            _refuse(values[clip, column].item(), clip, names.tolist()[column])
     return values
 
 
-def balancing_chances(indicator: np.ndarray) -> np.ndarray:
+def _refuse(value, clip, label):
+    what = "Input y contains NaN" if value != value else f"y is {value!r}"
+    raise ValueError(f"{what} at clip {clip}, label {label!r}; pass 1 for present and 0 for absent.")
+
+
+def balancing_chances(indicator) -> np.ndarray:
     """Chance of each clip (n,) to be drawn, with which every label that has clips is met equally often.
 
     Raises
@@ -164,22 +182,25 @@ def balancing_chances(indicator: np.ndarray) -> np.ndarray:
     ValueError
         If no clip has a label.
     """
-    counts = indicator.sum(axis=0, dtype=np.int64)
+    counts = column_counts(indicator)
     if not counts.any():
-        raise ValueError(f"None of the {len(indicator)} clips to train on has a label to balance; pass balanced=False.")
+        raise ValueError(
+            f"None of the {indicator.shape[0]} clips to train on has a label to balance; pass balanced=False."
+        )
     per_clip = np.divide(1.0, counts, out=np.zeros(len(counts)), where=counts > 0)
-    chances = np.concatenate([indicator[rows].astype(np.float64) @ per_clip for rows in row_chunks(indicator)])
+    blocks = (dense_rows(indicator, rows).astype(np.float64) for rows in row_chunks(indicator))
+    chances = np.concatenate([block @ per_clip for block in blocks])
     return chances / chances.sum()
 
 
-def log_odds_of_labels(indicator: np.ndarray, chances: np.ndarray | None = None) -> np.ndarray:
+def log_odds_of_labels(indicator, chances: np.ndarray | None = None) -> np.ndarray:
     """Log-odds of the frequency of each label (C,) in ``indicator`` (n, C), or among clips drawn with ``chances``.
 
     Half a clip with and half a clip without the label are added, so that all are finite.
     """
-    n_clips = len(indicator)
+    n_clips = indicator.shape[0]
     if chances is None:
-        present = indicator.sum(axis=0, dtype=np.int64).astype(np.float64)
+        present = column_counts(indicator).astype(np.float64)
     else:
-        present = n_clips * sum(chances[rows] @ indicator[rows] for rows in row_chunks(indicator))
+        present = n_clips * sum(chances[rows] @ dense_rows(indicator, rows) for rows in row_chunks(indicator))
     return np.log(present + 0.5) - np.log(n_clips - present + 0.5)

@@ -1,19 +1,22 @@
-"""Which labels a classifier knows: those of y in fit, and those that join them later."""
+"""Which labels a classifier knows, those of y in fit and those that join them later, and which it chooses among."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from ._copies import whole
 from ._indicators import encode_indicators, is_indicator
-from ._labels import Targets, encode_targets, label_array
+from ._labels import Targets, check_candidates, encode_targets, label_array
 from ._thresholds import label_thresholds
 
 
 class KnownLabels:
-    """Mixin of the classifiers: the one way to take labels.
+    """Mixin of the classifiers: the one way to take labels, in fit and as candidates.
 
     Attributes
     ----------
@@ -37,6 +40,43 @@ class KnownLabels:
     def _multilabel(self) -> bool:
         """Whether the clips of fit had several labels each."""
         return self._indicator_dtype is not None
+
+    def with_labels(self, labels):
+        """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
+
+        Parameters
+        ----------
+        labels : list of str
+            Candidates.
+
+        Returns
+        -------
+        view : object of the same class
+            Shares what was learned; its ``classes_`` are the candidates, and so are its columns: sorted, as
+            scikit-learn's scorers expect, or for multi-label models in the order given, to match the columns of y. It
+            is for prediction: training it leaves this model as it is and forgets the candidates.
+        """
+        check_is_fitted(self)
+        candidates = self._candidates(labels)
+        view = copy.copy(self)
+        view.classes_ = candidates if self._multilabel else np.sort(candidates)
+        view._is_view = True
+        view._become_view()
+        return view
+
+    def __copy__(self):  # copies have all; what is stored leaves out what only further training needs
+        copied = type(self).__new__(type(self))
+        copied.__dict__.update(vars(self))
+        return copied
+
+    def __deepcopy__(self, memo):
+        return whole(self, memo)
+
+    def _become_view(self):
+        """Prepare a copy of a fitted model to be a view of it."""
+
+    def _candidates(self, labels) -> np.ndarray:
+        return self.classes_ if labels is None else check_candidates(labels, self.classes_)
 
     def _take_labels(self, y, n_clips: int, *, going_on=False, partial=False, classes=None) -> Targets:
         """Start anew with the labels of y or, ``going_on``, let them join those of earlier calls.

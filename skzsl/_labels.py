@@ -6,13 +6,17 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Number
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_consistent_length, column_or_1d, gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 
+from ._sparse import moved_columns
 from .exceptions import LabelTextWarning, warn
 
+_DENSE_CELLS = 1 << 26  # of the indicator of one label a clip
 _BLOCK = 1 << 14  # labels hashed at once
 _NUMBER = re.compile(r"[\s\d.,+-]*\d[\s\d.,+-]*")
 _ID = re.compile(r"/[a-z]/\w+")  # such as /m/09x0r of AudioSet
@@ -28,7 +32,7 @@ class Targets:
         All labels, in y's dtype: sorted, or in the order of the columns of y.
     seen : ndarray of shape (S,)
         Those with a positive clip, in the same order; only these train.
-    codes : ndarray of shape (n,) or (n, S)
+    codes : ndarray of shape (n,) or (n, S), or csr_array of shape (n, S)
         Position in ``seen`` of each clip's label or, where clips have several labels, the indicator of ``seen``.
     indicator_dtype : dtype or None
         In which type several labels a clip are predicted; None where clips have one.
@@ -36,21 +40,28 @@ class Targets:
 
     classes: np.ndarray
     seen: np.ndarray
-    codes: np.ndarray
+    codes: Any
     indicator_dtype: np.dtype | None = None
 
-    def indicator(self) -> np.ndarray:
-        """Which of ``seen`` each clip has, (n, S)."""
+    def indicator(self) -> Any:
+        """Which of ``seen`` each clip has, (n, S), sparse where it is large."""
         if self.codes.ndim == 2:
             return self.codes
+        n_clips, n_labels = len(self.codes), len(self.seen)
+        if n_clips * n_labels > _DENSE_CELLS:
+            starts = np.arange(n_clips + 1)
+            return sparse.csr_array((np.ones(n_clips, np.uint8), self.codes, starts), shape=(n_clips, n_labels))
         return (self.codes[:, None] == np.arange(len(self.seen))).astype(np.uint8)
 
-    def indicator_of_classes(self) -> np.ndarray:
+    def indicator_of_classes(self) -> Any:
         """Which of ``classes`` each clip has, (n, C), whether they have a clip or not."""
         if len(self.seen) == len(self.classes):
             return self.indicator()
-        every = np.zeros((len(self.codes), len(self.classes)), dtype=np.uint8)
-        every[:, np.isin(self.classes, self.seen)] = self.indicator()
+        indicator, places = self.indicator(), np.flatnonzero(np.isin(self.classes, self.seen))
+        if sparse.issparse(indicator):
+            return moved_columns(indicator, places, len(self.classes))
+        every = np.zeros((len(indicator), len(self.classes)), dtype=np.uint8)
+        every[:, places] = indicator
         return every
 
 
@@ -96,7 +107,7 @@ def refuse_nothing_to_learn(targets: Targets, labels: np.ndarray | None = None) 
         raise ValueError("y has no positive clip of any label, so no class to learn; pass clips that have labels.")
     if labels is not None and len(labels) < 2:
         raise ValueError(
-            f"y holds one class only, {labels.tolist()[0]!r}, in {len(targets.codes)} sample(s): nothing to tell "
+            f"y holds one class only, {labels.tolist()[0]!r}, in {targets.codes.shape[0]} sample(s): nothing to tell "
             "apart; pass clips of at least two labels."
         )
 

@@ -40,6 +40,16 @@ class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
         check_is_fitted(self)
         return clips_and_evidence(self.estimator_, X, labels)
 
+    def _margins(self, scores, candidates):
+        return final_estimator(self.estimator_)._margins(self._shifted(scores, candidates), candidates)
+
+    def _probabilities(self, scores, candidates, kept=None):
+        return final_estimator(self.estimator_)._probabilities(self._shifted(scores, candidates), candidates, kept)
+
+    def _shifted(self, scores, candidates):
+        """Scores to make probabilities of."""
+        return scores
+
     def _combine(self, clips, evidence, bend):
         return final_estimator(self.estimator_)._combine(clips, evidence, bend)
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Number
+from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-_CHUNK_BYTES = 16 << 20
+from ._lazy import is_lazy
+from ._stored import AsSegments, StoredRows, chunks_of, opened
+
 _LISTS = list | tuple | np.ndarray
 
 
@@ -21,13 +24,13 @@ class Segments:
 
     Attributes
     ----------
-    values : ndarray of shape (n, d) or (n, T, d)
-        Embeddings; never copied whole to a wider dtype.
+    values : ndarray of shape (n, d) or (n, T, d), or StoredRows
+        Embeddings; never copied whole to a wider dtype. Stored ones are read by rows, as the clips of any rows are.
     lengths : ndarray of shape (n,) or None
         Present segments of each clip; None where clips are single vectors.
     """
 
-    values: np.ndarray
+    values: Any
     lengths: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -36,12 +39,14 @@ class Segments:
     def mask(self, rows=slice(None)) -> np.ndarray:
         """Which segments of the clips ``rows`` are present, (n, T) bool."""
         if self.lengths is None:
-            return np.ones((len(self.values[rows]), 1), dtype=bool)
+            return np.ones((len(self), 1), dtype=bool)[rows]
         return np.arange(self.values.shape[1]) < self.lengths[rows, None]
 
-    def three_d(self) -> np.ndarray:
+    def three_d(self) -> Any:
         """The clips as (n, T, d): a clip vector is one segment."""
-        return self.values[:, None] if self.lengths is None else self.values
+        if self.lengths is not None:
+            return self.values
+        return AsSegments(self.values) if isinstance(self.values, StoredRows) else self.values[:, None]
 
     def __getitem__(self, rows) -> Segments:
         """Some of the clips."""
@@ -50,7 +55,7 @@ class Segments:
     def mean(self) -> np.ndarray:
         """Mean over the present segments of each clip, (n, d); clip vectors are returned as they are."""
         if self.lengths is None:
-            return self.values
+            return self.values[:]
         means = np.empty((len(self), self.values.shape[-1]), np.result_type(self.values.dtype, np.float32))
         for rows in row_chunks(self.values):
             present = self.mask(rows)[:, :, None]
@@ -61,7 +66,7 @@ class Segments:
     def max(self) -> np.ndarray:
         """Maximum over the present segments of each clip, (n, d); clip vectors are returned as they are."""
         if self.lengths is None:
-            return self.values
+            return self.values[:]
         maxima = np.empty((len(self), self.values.shape[-1]), self.values.dtype)
         for rows in row_chunks(self.values):
             block, mask = self.values[rows], self.mask(rows)
@@ -80,24 +85,38 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
     """
     values = clip_array(X, estimator)
     named = hasattr(X, "columns") and X.shape == values.shape
-    vectors = values if values.ndim == 2 else values[:, 0]
+    vectors = np.broadcast_to(np.zeros((), values.dtype), (len(values), values.shape[-1]))
     validate_data(estimator, X if named else vectors, reset=reset, skip_check_array=True)
+    return as_segments(values)
+
+
+def as_segments(values) -> Segments:
+    """Find the absent segments of clips; NaN and infinity in a clip vector or a present segment are refused."""
     if values.ndim == 3:
         return Segments(values, present_segments(values))
     _refuse_non_finite_vectors(values)
     return Segments(values)
 
 
-def clip_array(X, estimator=None) -> np.ndarray:
+def clip_array(X, estimator=None) -> Any:
     """X as one array of numbers, (n, d) or (n, T, d), NaN and infinity included; arrays of numbers are not copied.
 
-    Tensors are taken from torch, and clips out of the rows of a table that holds one in each.
+    Tensors are taken from torch, and clips out of the rows of a table that holds one in each. Of an array in a file or
+    a store that is too large to be held, rows are read when they are asked for.
 
     Raises
     ------
     ValueError
         For ragged lists, masked arrays, columns of text, dates, wrong dimensions, and no segments or features.
     """
+    if is_lazy(X):
+        raise ValueError(
+            "X is an array of dask, which only predictions and ZeroShotRidge.fit take as it is; pass X.compute(), or "
+            "one partition after the other to partial_fit."
+        )
+    X = opened(X)
+    if isinstance(X, StoredRows):
+        return X
     X = _unpacked(X)
     _refuse_ragged(X)
     if np.ma.isMaskedArray(X):
@@ -119,15 +138,9 @@ def clip_array(X, estimator=None) -> np.ndarray:
     return values
 
 
-def row_chunks(values: np.ndarray) -> Iterator[slice]:
+def row_chunks(values) -> Iterator[slice]:
     """Slices of rows that hold about 16 MiB of float64 each."""
     return chunks_of(values.shape)
-
-
-def chunks_of(shape) -> Iterator[slice]:
-    """Slices of the rows of an array of some shape, as :func:`row_chunks`."""
-    row_bytes = 8 * max(1, int(np.prod(shape[1:])))
-    return gen_batches(shape[0], max(1, _CHUNK_BYTES // row_bytes))
 
 
 def _unpacked(X):
@@ -206,7 +219,7 @@ def _is_regular(clip) -> bool:
     return True
 
 
-def present_segments(X: np.ndarray) -> np.ndarray:
+def present_segments(X) -> np.ndarray:
     """Count the segments of each clip (n, T, d) up to its last present one; NaN or infinity among them is refused."""
     lengths = np.empty(len(X), dtype=np.intp)
     for rows in row_chunks(X):

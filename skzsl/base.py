@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from itertools import pairwise
 from numbers import Integral, Real
@@ -11,21 +10,22 @@ import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import check_consistent_length, check_scalar
+from sklearn.utils import check_consistent_length, check_scalar, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from ._best_columns import best_columns
 from ._clip_scores import ClipScores
 from ._compat import HasMethods, Interval
-from ._copies import whole
 from ._indicators import check_indicators, is_indicator, named_indicators
 from ._labels import check_candidates, label_array
+from ._lazy import lazily
 from ._segment_scores import SegmentScores
 from .exceptions import CandidateWarning, warn
 
 # Constraints of parameters that several estimators have.
 MEMORY = [str, HasMethods(["cache"]), None]
 SEEN_PENALTY = [Interval(Real, None, None, closed="neither")]
+_CACHED_NUMBERS = 1 << 15  # that a processor core keeps at hand
 THRESHOLD = [Real, Mapping, "array-like"]
 
 
@@ -45,13 +45,15 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         """Parameters that act after training."""
         return tuple(name for name in ("temperature", "seen_penalty", "threshold") if hasattr(self, name))
 
+    @lazily
     def predict(self, X, labels=None):
         """Name the best label of every clip or, for multi-label models, mark the labels above the threshold.
 
         Parameters
         ----------
         X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
+            Clip or segment embeddings, in memory, in a file or a store, or in an array of dask: then the result is
+            one too.
         labels : list of str or None, default=None
             Candidates; None takes ``classes_``.
 
@@ -73,6 +75,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
             return scores.all(self._indicator_dtype, change=lambda block: self._mark(block, scores.candidates))
         return scores.candidates[np.concatenate([block.argmax(axis=1) for _, block in scores])]
 
+    @lazily
     def predict_proba(self, X, labels=None, out=None):
         """Probabilities of the candidates.
 
@@ -102,6 +105,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         scores = self._clip_scores(X, labels)
         return scores.all(out=out, change=lambda block: self._probabilities(block, scores.candidates))
 
+    @lazily
     def decision_function(self, X, labels=None):
         """Score every clip against every candidate.
 
@@ -159,11 +163,11 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         if top_k is not None:
             check_scalar(top_k, "top_k", Integral, min_val=1)
             n_best = min(top_k, len(scores.candidates))
-        names = scores.candidates.tolist()
+        names = np.array(scores.candidates.tolist(), dtype=object)
         return [tags for _, block in scores for tags in self._tags(block, scores.candidates, names, n_best)]
 
     def _tags(self, scores, candidates, names, n_best):
-        """Lists of (label, probability), of those that are best or, where it is None how many, of those predicted."""
+        """Lists of (label, probability), of the ``n_best`` labels of each clip or, if that is None, those predicted."""
         margins = self._margins(scores, candidates)
         if n_best is None:
             rows, columns = np.nonzero(self._mark(scores, candidates))
@@ -172,8 +176,8 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         else:
             columns = best_columns(margins, n_best).ravel()
             rows = np.repeat(np.arange(len(scores)), n_best)
-        probabilities = self._probabilities(scores, candidates, (rows, columns)).tolist()
-        pairs = [(names[column], share) for column, share in zip(columns.tolist(), probabilities, strict=True)]
+        probabilities = self._probabilities(scores, candidates, (rows, columns))
+        pairs = list(zip(names[columns].tolist(), probabilities.tolist(), strict=True))
         ends = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
         return [pairs[start:end] for start, end in pairwise(ends)]
 
@@ -220,43 +224,6 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
             )
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
-    def with_labels(self, labels):
-        """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
-
-        Parameters
-        ----------
-        labels : list of str
-            Candidates.
-
-        Returns
-        -------
-        view : object of the same class
-            Shares what was learned; its ``classes_`` are the candidates, and so are its columns: sorted, as
-            scikit-learn's scorers expect, or for multi-label models in the order given, to match the columns of y. It
-            is for prediction: training it leaves this model as it is and forgets the candidates.
-        """
-        check_is_fitted(self)
-        candidates = self._candidates(labels)
-        view = copy.copy(self)
-        view.classes_ = candidates if self._multilabel else np.sort(candidates)
-        view._is_view = True
-        view._become_view()
-        return view
-
-    def __copy__(self):  # copies have all; what is stored leaves out what only further training needs
-        copied = type(self).__new__(type(self))
-        copied.__dict__.update(vars(self))
-        return copied
-
-    def __deepcopy__(self, memo):
-        return whole(self, memo)
-
-    def _become_view(self):
-        """Prepare a copy of a fitted model to be a view of it."""
-
-    def _candidates(self, labels) -> np.ndarray:
-        return self.classes_ if labels is None else check_candidates(labels, self.classes_)
-
     def _mark(self, scores, candidates):
         """Which labels a multi-label model predicts, (n, n_labels) bool."""
         return scores > self._thresholds(candidates)
@@ -297,13 +264,16 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
                 scores, zero = scores[kept], zero[kept[1] if len(zero) > 1 else 0]
             # Not rounded to float32, where .5 would hide a score just above the threshold.
             return expit((scores - zero).astype(np.float64) / self.temperature)
-        shares = (scores - scores.max(axis=1, keepdims=True)).astype(np.float64, copy=False)
-        shares /= self.temperature
-        np.exp(shares, out=shares)
-        total = shares.sum(axis=1, keepdims=True)
+        highest = scores.max(axis=1, keepdims=True)
         if kept is None:
-            return (shares / total).astype(scores.dtype, copy=False)
-        return shares[kept] / total[kept[0], 0]
+            shares = self._exponentials(scores, highest)
+            return (shares / shares.sum(axis=1, keepdims=True)).astype(scores.dtype, copy=False)
+        rows = gen_batches(len(scores), max(1, _CACHED_NUMBERS // len(candidates)))
+        total = np.concatenate([self._exponentials(scores[some], highest[some]).sum(axis=1) for some in rows])
+        return self._exponentials(scores[kept], highest[kept[0], 0]) / total[kept[0]]
+
+    def _exponentials(self, scores, highest):
+        return np.exp((scores - highest).astype(np.float64, copy=False) / self.temperature)
 
     def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n, n_labels) and the candidates of their columns."""

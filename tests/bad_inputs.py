@@ -143,7 +143,7 @@ LABELS = [
     Bad("a class", lambda y: np.ndarray),
     Bad("3-d", lambda y: np.zeros((len(y), 2, 2))),
     Bad("records", lambda y: np.zeros(len(y), dtype=[("a", int)])),
-    Bad("sparse", lambda y: sp.csr_array(np.eye(len(y)))),
+    Bad("sparse twos", lambda y: sp.csr_array(2 * np.eye(len(y)))),
     Bad("one label", lambda y: ["rain"] * len(y), _AS_ONE),
     Bad("no label at all", lambda y: np.zeros((len(y), 4), dtype=int), _AS_NONE),
     Bad("no columns", lambda y: np.zeros((len(y), 0))),

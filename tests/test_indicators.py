@@ -4,11 +4,18 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
-from skzsl._indicators import check_indicators, encode_indicators, is_indicator
+from skzsl._indicators import (
+    balancing_chances,
+    check_indicators,
+    encode_indicators,
+    is_indicator,
+    log_odds_of_labels,
+)
 
 VALUES = np.array([[1, 0, 0], [0, 0, 1], [1, 0, 1]])
 NAMES = ["rain", "dog", "wind"]
 FRAME = pd.DataFrame(VALUES, columns=NAMES)
+FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
 
 
 @pytest.mark.parametrize(
@@ -57,9 +64,63 @@ def test_lists_of_labels_are_refused_by_naming_indicator_frame(y):
         is_indicator(y)
 
 
-def test_sparse_matrices_are_refused_with_the_next_step():
-    with pytest.raises(ValueError, match=r"sparse matrix; pass y\.toarray\(\)"):
-        is_indicator(sp.csr_matrix(VALUES))
+SPARSE = {
+    **{f"{form} array": lambda values, form=form: sp.coo_array(values).asformat(form) for form in FORMATS},
+    "csr matrix": sp.csr_matrix,
+    "with zeros": lambda values: sp.csr_array((values.ravel(), np.tile(range(3), 3), range(0, 10, 3)), values.shape),
+}
+
+
+@pytest.mark.parametrize("make", SPARSE.values(), ids=SPARSE)
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32], ids=lambda kind: np.dtype(kind).name)
+def test_sparse_matrices_are_read_and_may_stay_sparse(make, kind):
+    y = make(VALUES.astype(kind))
+    assert is_indicator(y)
+    checked, kept = check_indicators(y, NAMES), check_indicators(y, NAMES, keep_sparse=True)
+    assert checked.values.dtype == kept.values.dtype == kind
+    np.testing.assert_array_equal(checked.values, VALUES)
+    np.testing.assert_array_equal(kept.values.toarray(), VALUES)
+    assert kept.values.nnz == VALUES.sum()
+    assert kept.positive().tolist() == checked.positive().tolist()
+    for labels in (NAMES, NAMES[::-1], [NAMES[2], "none", NAMES[0]]):
+        np.testing.assert_array_equal(kept.of(np.array(labels)).toarray(), checked.of(np.array(labels)))
+
+
+def test_tables_of_sparse_columns_may_stay_sparse():
+    y = FRAME.astype(pd.SparseDtype(np.uint8, 0))
+    kept = check_indicators(y, keep_sparse=True)
+    assert sp.issparse(kept.values)
+    np.testing.assert_array_equal(kept.values.toarray(), VALUES)
+    assert kept.labels.tolist() == NAMES
+    targets = encode_indicators(y, 3)
+    assert sp.issparse(targets.codes)
+    assert targets.indicator_dtype == np.uint8
+    assert not sp.issparse(encode_indicators(FRAME.assign(rain=1), 3).codes)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (sp.csr_array(VALUES * 2), r"y is 2 at clip 0, label .*'rain'"),
+        (sp.coo_array(([1, 1], ([1, 1], [2, 2])), shape=(3, 3)), r"y is 2 at clip 1, label .*'wind'"),
+        (sp.csr_array(np.where(VALUES, np.nan, 0)), r"contains NaN at clip 0, label .*'rain'"),
+        (sp.csr_array(VALUES * 1j), "complex"),
+        (sp.coo_array(VALUES[0]), r"shape \(3,\)"),
+        (FRAME.astype(pd.SparseDtype(float, np.nan)), "fill_value=0"),
+    ],
+    ids=["twos", "ones twice", "NaN", "complex", "1-D", "other fill"],
+)
+def test_sparse_values_that_are_no_indicator_are_named(y, message):
+    with pytest.raises(ValueError, match=message):
+        check_indicators(y, None if hasattr(y, "columns") else NAMES, keep_sparse=True)
+
+
+def test_sparse_indicators_weigh_labels_as_dense_ones_do():
+    dense = (np.random.default_rng(0).random((200, 7)) < 0.2).astype(np.uint8)
+    chances = balancing_chances(dense)
+    np.testing.assert_array_equal(balancing_chances(sp.csr_array(dense)), chances)
+    np.testing.assert_array_equal(log_odds_of_labels(sp.csr_array(dense)), log_odds_of_labels(dense))
+    np.testing.assert_array_equal(log_odds_of_labels(sp.csr_array(dense), chances), log_odds_of_labels(dense, chances))
 
 
 @pytest.mark.parametrize("kind", [bool, np.uint8, np.int64, np.float32], ids=lambda kind: np.dtype(kind).name)

@@ -15,6 +15,7 @@ from gensim.models.fasttext import FastTextKeyedVectors
 from mutations import Payload
 from tfrecords import clip_record, framed
 
+from skzsl import load
 from skzsl.datasets import load_audioset_vggish, load_esc50_embeddings, read_events
 from skzsl.exceptions import ModelIntegrityError
 from skzsl.text import ClapTextEncoder, SentenceEncoder, WordVectorEncoder, _cache
@@ -238,3 +239,9 @@ def test_text_with_zero_bytes_is_refused_by_line(tmp_path):
     (tmp_path / "events.csv").write_bytes(b"clip,label,onset,offset\na.wav,do\0,0,1\n")
     with pytest.raises(ValueError, match=r"events.csv', line 2: a zero byte, which no text has; save it as UTF-8"):
         read_events(tmp_path / "events.csv")
+
+
+def test_a_pickle_given_for_a_model_is_called_one(tmp_path):
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(print))
+    with pytest.raises(ModelIntegrityError, match="it is a pickle, which can run any code, and nothing of it was read"):
+        load(tmp_path / "model.pkl")

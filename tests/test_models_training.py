@@ -55,7 +55,7 @@ BAD_Y = {
     "NaN": (lambda y: y.astype(float).replace(1, np.nan), "NaN"),
     "duplicates": (lambda y: y.set_axis(["a", "b", "c", "a"], axis=1), r"duplicates: \['a'\]"),
     "length": (lambda y: y[:-1], "inconsistent numbers of samples"),
-    "sparse": (lambda y: sp.csr_matrix(y.to_numpy()), r"y\.toarray\(\)"),
+    "sparse twos": (lambda y: sp.csr_matrix(2 * y.to_numpy()), "pass 1 for present and 0 for absent"),
     "a blank column": (lambda y: y.set_axis(["a", "b", "c", " "], axis=1), "empty label"),
     "a blank label": (lambda y: ["dog", " "] * 12, "empty label"),
     "shares": (lambda y: np.linspace(0, 1, 24), "continuous"),

@@ -50,7 +50,7 @@ def test_other_missing_values_are_named(clip, segment, value):
 
 @pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, pd.DataFrame], ids=str)
 def test_missing_values_of_clip_vectors_are_named(monkeypatch, form):
-    monkeypatch.setattr("skzsl._segments._CHUNK_BYTES", 8 * 4 * 2)  # rows two by two
+    monkeypatch.setattr("skzsl._stored._CHUNK_BYTES", 8 * 4 * 2)  # rows two by two
     for value in (np.nan, np.inf):
         X = np.ones((5, 4))
         X[3, 2] = value
@@ -68,7 +68,7 @@ def test_clip_of_nan_alone_is_refused():
 def test_many_chunks_equal_one(monkeypatch, rng):
     X = rng.integers(0, 2, size=(50, 6, 3)).astype(np.uint8)
     whole = check(X)
-    monkeypatch.setattr("skzsl._segments._CHUNK_BYTES", 8 * 18 * 7)
+    monkeypatch.setattr("skzsl._stored._CHUNK_BYTES", 8 * 18 * 7)
     chunked = check(X)
     np.testing.assert_array_equal(chunked.lengths, whole.lengths)
     np.testing.assert_array_equal(chunked.mean(), whole.mean())

@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 
 from ..exceptions import DataIntegrityError
 from ._data_home import get_data_home
-from ._remote import RemoteFile, explained_disk_errors, fetch_file, forget, locked
+from ._remote import RemoteFile, discard, explained_disk_errors, fetch_file, locked
 
 ARCHIVE = RemoteFile("https://storage.googleapis.com/us_audioset/youtube_corpus/v1/features/features.tar.gz")
 _FOLDER = "audioset_v1_embeddings"
@@ -100,10 +100,9 @@ def _unpack(archive, features):
             raise OSError(errno.EEXIST, "This disk takes files whose names differ only in case for the same")
         os.replace(work / _FOLDER, features)
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError) as error:
-        forget(archive)
+        done = discard(archive)
         raise DataIntegrityError(
-            f"{str(archive)!r} is damaged or is not AudioSet's archive of features ({error}). It was removed; fetch it "
-            "again."
+            f"{str(archive)!r} is damaged or is not AudioSet's archive of features ({error}). {done}"
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

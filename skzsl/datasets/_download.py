@@ -156,8 +156,9 @@ class ResumingDownloader:
         kept = f" The {self._size()} bytes that have come are kept, and the next call goes on from there." * (
             self._size() > 0
         )
+        other = f" {str(self.destination)!r} is there, but not that file." * self.destination.exists()
         return DataNotFoundError(
-            f"{url} cannot be fetched: {reason}. Try again later, or download it by hand and put it at "
+            f"{url} cannot be fetched: {reason}.{other} Try again later, or download it by hand and put it at "
             f"{str(self.destination)!r}.{kept}"
         )
 

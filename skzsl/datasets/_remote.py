@@ -95,6 +95,16 @@ def explained_disk_errors(path):
         ) from error
 
 
+def discard(path) -> str:
+    """Remove a file that was downloaded, or rename one that was put there by hand; say what was done."""
+    if not _record(path).is_file():
+        aside = path.with_name(f"{path.name}.damaged")
+        os.replace(path, aside)
+        return f"It is {str(aside)!r} now; put another there, or let it be fetched."
+    forget(path)
+    return "It was removed; fetch it again."
+
+
 def forget(path):
     """Remove a file and the record of its hash."""
     path.unlink(missing_ok=True)

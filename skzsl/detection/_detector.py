@@ -268,7 +268,7 @@ class EventDetector(MetaClassifier):
         X = unwrap(how["through"], X)[1] if "through" in how else X
         candidates, model = self._candidates(labels), final_estimator(self.estimator_)
         how = {"change": self._smooth, "bend": self._bend, "through": self.estimator_}
-        values = clip_array(X)
+        values = clip_array(X)[:]
         width = self.n_segments_ if self.context is None else self.context
         if values.ndim == 2 or values.shape[1] <= width:
             return model._at_segments(X, labels, **how)
@@ -297,12 +297,6 @@ class EventDetector(MetaClassifier):
         if self.threshold is None:
             return final_estimator(self.estimator_)._mark(scores, candidates)
         return scores > self._limits(scores, candidates)
-
-    def _margins(self, scores, candidates):
-        return final_estimator(self.estimator_)._margins(self._shifted(scores, candidates), candidates)
-
-    def _probabilities(self, scores, candidates, kept=None):
-        return final_estimator(self.estimator_)._probabilities(self._shifted(scores, candidates), candidates, kept)
 
     def _shifted(self, scores, candidates):
         """Scores whose probability is .5 where the threshold is."""

@@ -56,14 +56,8 @@ class Tuner(MetaClassifier):
     def _mark(self, scores, candidates):
         return final_estimator(self.estimator_)._mark(scores, candidates)
 
-    def _margins(self, scores, candidates):
-        return final_estimator(self.estimator_)._margins(scores, candidates)
-
     def _share(self, scores, clips):
         return final_estimator(self.estimator_)._share(scores, clips)
-
-    def _probabilities(self, scores, candidates, kept=None):
-        return final_estimator(self.estimator_)._probabilities(scores, candidates, kept)
 
 
 def within(splits, n_clips):

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._compat import fit_context, safe_indexing
 from .._fitting import all_or_nothing
 from .._labels import label_array
+from .._lazy import lazily
 from .._views import final_estimator, label_scores, with_labels
 from ._sweep import best_rejection
 from ._tuner import Tuner, refuse_several, within
@@ -151,6 +152,7 @@ class UnknownRejector(Tuner):
                 train = np.asarray(train)[~np.isin(of_train, parts[number % len(parts)])]
             yield train, test
 
+    @lazily
     def predict(self, X, labels=None):
         """Name the best label of every clip, or ``unknown`` where it does not score above the threshold.
 

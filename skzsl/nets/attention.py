@@ -64,12 +64,8 @@ class TemporalAttentionModule(StandardizedModule):
         project_mean = self.project_mean if project_mean is None else project_mean
         return self.score(segments, mask, self.text(vectors), alpha, project_mean)
 
-    def project_labels(self, vectors: Tensor) -> Tensor:
-        """Labels (C, h) in the space of the segments."""
-        return self.text(vectors)
-
     def score(self, segments: Tensor, mask: Tensor, labels: Tensor, alpha: float, project_mean: bool) -> Tensor:
-        """Score every clip against every label, projected already."""
+        """Score every clip against labels (C, h) that are in the space of the segments already."""
         segments = self.standardize(segments, mask)
         if alpha == 0 and project_mean:
             return self.audio(_mean(segments, mask)) @ labels.T

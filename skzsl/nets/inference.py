@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .batches import RowBatches, RowData
+from .batches import RowBatches, RowData, as_tensor
 from .layers import widened
 
 _BATCH_BYTES = 4 << 20
@@ -33,7 +33,7 @@ def apply_in_batches(method, inputs, *fixed, shape, **settings) -> np.ndarray:
     """
     module = method.__self__.eval()
     device = next(module.parameters()).device
-    tensors = [torch.as_tensor(array, dtype=torch.float32, device=device) for array in fixed]
+    tensors = [as_tensor(array).to(device, torch.float32) for array in fixed]
     n_segments = inputs[0].shape[1] if inputs[0].ndim == 3 else 1
     row_bytes = 4 * n_segments * max(inputs[0].shape[-1], *shape)
     n_rows = max(1, _BATCH_BYTES // row_bytes, _FEWEST_SEGMENTS // n_segments)

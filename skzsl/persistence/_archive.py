@@ -69,6 +69,9 @@ def open_archive(path):
         except ModelIntegrityError:
             raise
         except Exception as error:  # zipfile raises whatever its parsing comes upon
+            file.seek(0)
+            if file.read(1) == b"\x80":
+                raise damaged(path, "it is a pickle, which can run any code, and nothing of it was read") from error
             raise damaged(path, f"it is no zip archive that can be read ({type(error).__name__}: {error})") from error
         yield header, file
 

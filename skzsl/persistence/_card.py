@@ -69,8 +69,10 @@ def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=
             f"scores={scores!r}; pass a dict of the scores of each fold by name, such as cross_validate's."
         )
     header = read_header(path)
+    n_features = header.get("n_features")  # files of earlier versions do not say
     sections = {
         "Trained on": trained_on,
+        "Clips": n_features and f"Embeddings of {n_features} features, of clips (n, d) or their segments (n, T, d).",
         "Labels": _labels(header),
         "Text": _encoders(header),
         "Scores": _scores(scores, folds),

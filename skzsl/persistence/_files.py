@@ -166,8 +166,8 @@ def read_header(path):
     -------
     header : dict
         ``format`` number, ``model`` (its class) and its ``parameters`` as scikit-learn prints them, ``labels`` of fit
-        and their ``texts`` where these differ, ``encoders`` (class, name and sha256 of each text model), ``versions``
-        of Python and packages, ``foreign`` types that loading has to trust, and ``note``.
+        and their ``texts`` where these differ, ``n_features`` of X, ``encoders`` (class, name and sha256 of each text
+        model), ``versions`` of Python and packages, ``foreign`` types that loading has to trust, and ``note``.
 
     Raises
     ------
@@ -211,6 +211,7 @@ def _dumped(model):
 
 def _described(model, encoders):
     described: dict = {"model": type(model).__name__, "parameters": str(model), "labels": None, "texts": None}
+    described["n_features"] = getattr(model, "n_features_in_", None)
     with suppress(TypeError, NotFittedError, IndexError):  # the last of a Pipeline without steps
         innermost = final_estimator(model)
         labels = getattr(innermost, "labels_of_fit_", innermost.classes_).tolist()

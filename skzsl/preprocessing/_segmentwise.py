@@ -90,4 +90,4 @@ class Segmentwise(TransformerMixin, BaseEstimator):
 
 
 def _present(segments):
-    return segments.values if segments.lengths is None else segments.values[segments.mask()]
+    return segments.values[:] if segments.lengths is None else segments.values[:][segments.mask()]

@@ -6,6 +6,8 @@ import numba
 import numpy as np
 from sklearn.utils import check_random_state, gen_batches
 
+from .._stored import read_rows, shuffled_fills
+
 _CHUNK_BYTES = 8 << 20
 
 
@@ -18,8 +20,9 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
 
     Parameters
     ----------
-    clips : ndarray of shape (n, d)
-        Clip vectors of any real dtype; cast to float64 a chunk at a time.
+    clips : ndarray of shape (n, d), or ClipVectors
+        Clip vectors of any real dtype; cast to float64 a chunk at a time. Those that are streamed are shuffled within
+        a buffer.
     codes : ndarray of shape (n,), int
         Row of ``vectors`` that belongs to each clip.
     vectors : ndarray of shape (C, k), float64
@@ -68,19 +71,30 @@ def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, rando
     steps = lr * _rank_weights(n_labels)
     chunk = max(1, _CHUNK_BYTES // (8 * n_features))
     for _ in range(max_epochs):
-        order = rng.permutation(n_clips) if shuffle else None
-        for rows in gen_batches(n_clips, chunk):
-            if order is not None:
-                rows = order[rows]
-            batch = np.ascontiguousarray(clips[rows], dtype=np.float64)
+        for batch, labels in _in_order(clips, codes, chunk, rng if shuffle else None):
+            batch = np.ascontiguousarray(batch, dtype=np.float64)
             offsets = np.zeros((len(batch), n_labels)) if start is None else batch @ start
-            if not _run(batch, codes[rows], scorer, weights, offsets, steps, in_label_space):
+            if not _run(batch, labels, scorer, weights, offsets, steps, in_label_space):
                 raise ValueError(_divergence(lr))
     learned = weights.T @ vectors if in_label_space else weights.T.copy()
     learned = learned if coef is None else coef + learned
     if not np.isfinite(learned).all():
         raise ValueError(_divergence(lr))
     return learned
+
+
+def _in_order(clips, codes, chunk, rng):
+    """Clips and their codes, a chunk at a time, in a new order if ``rng`` is given."""
+    if rng is not None and getattr(clips, "streamed", False):
+        for held, places in shuffled_fills(np.arange(len(codes)), clips, 1, rng):
+            values = read_rows(clips, held)
+            for part in gen_batches(len(held), chunk):
+                yield values[places[part]], codes[held[places[part]]]
+        return
+    order = None if rng is None else rng.permutation(len(codes))
+    for part in gen_batches(len(codes), chunk):
+        rows = part if order is None else order[part]
+        yield clips[rows], codes[rows]
 
 
 def _divergence(lr):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -14,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._clip_scores import refuse_overflow
 from .._compat import Interval, StrOptions
 from .._segments import check_segments
+from .._sparse import named_frame
 from ._base import TaggingNet
 from ._multi_level import MultiLevelAttentionClassifier
 
@@ -284,7 +284,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
             return self.history_, self.module_.state_dict()
         if isinstance(self.global_net, FrozenEstimator):
             return [], self.global_net.estimator.module_.state_dict()
-        net = clone(self._given_net).fit(segments.values, pd.DataFrame(codes, columns=self.classes_))
+        net = clone(self._given_net).fit(segments.values, named_frame(codes, self.classes_))
         return net.history_, net.module_.state_dict()
 
     def _build(self, n_features, *, start=None, global_start=None, **build):

@@ -9,6 +9,7 @@ from .._clip_scores import ClipScores
 from .._compat import fit_context
 from .._fitting import all_or_nothing
 from .._segments import check_segments
+from .._sparse import column_counts
 from ..base import EmbeddingClassifier
 
 
@@ -74,7 +75,7 @@ class ZeroRuleClassifier(EmbeddingClassifier):
             if targets.indicator_dtype is None:
                 self.frequencies_ = np.bincount(targets.codes, minlength=len(targets.classes)) / len(segments)
             else:
-                self.frequencies_ = targets.indicator_of_classes().mean(axis=0)
+                self.frequencies_ = column_counts(targets.indicator_of_classes()) / len(segments)
         return self
 
     def _clip_scores(self, X, labels):

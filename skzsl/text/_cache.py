@@ -8,12 +8,66 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .._locks import only_one
 
 _TEXT = "reading text"
+_BATCH = 2048  # texts encoded at once
+_SECONDS = 2  # after which a bar shows how far it is
 _loaded: dict[Hashable, object] = {}
-_vectors: dict[Hashable, dict[str, np.ndarray]] = {}
+
+
+class KnownVectors:
+    """Vectors by text, in one array, to which an encoder adds those of new texts.
+
+    Attributes
+    ----------
+    rows : dict of str to int
+        Row of each text.
+    vectors : ndarray of shape (n_texts, k) or None
+        Read-only; None before the first text.
+    """
+
+    def __init__(self):
+        self.rows: dict[str, int] = {}
+        self.vectors: np.ndarray | None = None
+
+    def of(self, texts: list[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
+        """Vectors (n_texts, k) of texts; those not met before are encoded, many of them in batches."""
+        if not self.rows.keys() >= set(texts):
+            with only_one(
+                _TEXT
+            ):  # tokenizers break in two threads, and two vectors of a text differ in their last digits
+                self._encode([text for text in dict.fromkeys(texts) if text not in self.rows], encode)
+        rows = np.fromiter((self.rows[text] for text in texts), dtype=np.intp, count=len(texts))
+        one_piece = rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
+        return self.vectors[rows[0] : rows[-1] + 1] if one_piece else self.vectors[rows]  # type: ignore[index]
+
+    def add(self, texts: list[str], vectors: np.ndarray) -> None:
+        """Take in the vectors of new texts."""
+        before = [] if self.vectors is None else [self.vectors]
+        first = len(before[0]) if before else 0
+        vectors = np.concatenate([*before, vectors])
+        vectors.flags.writeable = False
+        self.vectors = vectors  # before its rows are known to other threads
+        self.rows.update(zip(texts, range(first, len(vectors)), strict=True))
+
+    def _encode(self, new, encode):
+        starts, done = range(0, len(new), _BATCH), []
+        bar = tqdm(total=len(new), desc="Encoding texts", unit="text", delay=_SECONDS, disable=len(starts) < 2)
+        try:
+            with bar:
+                for start in starts:
+                    done.append(encode(new[start : start + _BATCH]))
+                    bar.update(len(done[-1]))
+        finally:  # what was encoded before an interrupt is not lost
+            if done:
+                vectors = np.concatenate(done)
+                self.add(new[: len(vectors)], vectors)
+
+
+_vectors: dict[Hashable, KnownVectors] = {}
 
 
 def load_once(key: Hashable, load: Callable[[], object]):
@@ -27,16 +81,7 @@ def load_once(key: Hashable, load: Callable[[], object]):
 
 def encode_once(key: Hashable, texts: list[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
     """Vectors of ``texts``, encoding only those not met before under ``key``; equal texts get equal vectors."""
-    return recall(_vectors.setdefault(key, {}), texts, encode)
-
-
-def recall(known: dict[str, np.ndarray], texts: list[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
-    """Vectors of ``texts`` from ``known``, to which those missing are added by one call of ``encode``."""
-    if not known.keys() >= set(texts):
-        with only_one(_TEXT):  # tokenizers break in two threads, and two vectors of a text differ in their last digits
-            new = [text for text in dict.fromkeys(texts) if text not in known]
-            known.update(zip(new, encode(new) if new else (), strict=True))
-    return np.stack([known[text] for text in texts])
+    return _vectors.setdefault(key, KnownVectors()).of(texts, encode)
 
 
 def clear():

@@ -14,7 +14,7 @@ from .._copies import whole
 from ..exceptions import MissingExtraWarning, ModelIntegrityError, warn
 from . import _glove
 from ._base import check_vectors, fit_transform
-from ._cache import load_once, recall
+from ._cache import KnownVectors, load_once
 from ._kernel import TextKernel
 from ._lookup import LookupEncoder
 from ._names import NameReader
@@ -43,9 +43,9 @@ class LabelVectors:
 
     def __init__(self, text_encoder, texts: list[str]):
         self.encoder = resolve_encoder(text_encoder)
-        self._known: dict[str, np.ndarray] = {}
+        self._known = KnownVectors()
         self._stored = False  # whether the vectors come from a file or a pickle, and the encoder is not proved
-        self._known.update(zip(texts, self._checked(fit_transform(self.encoder, texts), texts), strict=True))
+        self._known.add(texts, self._checked(fit_transform(self.encoder, texts), texts))
 
     def of(self, texts: list[str]) -> np.ndarray:
         """Vectors (n_texts, k) of texts, seen before or not.
@@ -57,17 +57,18 @@ class LabelVectors:
         ModelIntegrityError
             If the encoder of a model that was stored gives a known text another vector than it did then.
         """
-        return recall(self._known, texts, self._encode)
+        return self._known.of(texts, self._encode)
 
     def _encode(self, new):
         if self._stored:
-            self._prove(list(self._known)[:_PROOF])
+            self._prove(list(self._known.rows)[:_PROOF])
         return self._checked(self.encoder.transform(new), new)
 
     def _prove(self, texts):
         """Refuse a text model other than that of fit: scores against its vectors mean nothing."""
-        for text, vector in zip(texts, self._checked(self.encoder.transform(texts), texts), strict=True):
-            if np.linalg.norm(vector - self._known[text]) > _SAME * np.linalg.norm(self._known[text]):
+        known = self._known.of(texts, self._encode)
+        for text, vector, own in zip(texts, self._checked(self.encoder.transform(texts), texts), known, strict=True):
+            if np.linalg.norm(vector - own) > _SAME * np.linalg.norm(own):
                 raise ModelIntegrityError(
                     f"text_encoder gives {text!r} another vector than when this model was stored, so it can score no "
                     "new label; install the text model and word vectors of that time (skzsl.read_header names them)."
@@ -78,12 +79,14 @@ class LabelVectors:
         return whole(self, memo)
 
     def __getstate__(self):
-        vectors = self._known.values()
-        return {"encoder": self.encoder, "texts": json.dumps(list(self._known)), "vectors": np.stack(list(vectors))}
+        rows = self._known.rows
+        vectors = self._known.vectors[list(rows.values())]  # type: ignore[index]
+        return {"encoder": self.encoder, "texts": json.dumps(list(rows)), "vectors": vectors}
 
     def __setstate__(self, state):
         self.encoder, self._stored = state["encoder"], True
-        self._known = dict(zip(json.loads(state["texts"]), state["vectors"], strict=True))
+        self._known = KnownVectors()
+        self._known.add(json.loads(state["texts"]), state["vectors"])
 
     def _checked(self, vectors, texts):
         vectors = check_vectors(vectors, texts)
@@ -91,7 +94,8 @@ class LabelVectors:
         if not finite.all():
             text = texts[int(np.argmin(finite))]
             raise ValueError(f"text_encoder gave NaN or infinity for {text!r}; change that text or the encoder.")
-        widths = {len(vector) for vector in self._known.values()} | {vectors.shape[1]}
+        known = self._known.vectors
+        widths = {vectors.shape[1]} if known is None else {known.shape[1], vectors.shape[1]}
         if len(widths) > 1:
             raise ValueError(
                 f"text_encoder gave vectors of lengths {sorted(widths)}; the length may not depend on the texts."

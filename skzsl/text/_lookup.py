@@ -17,12 +17,16 @@ class VectorTable(Mapping):
     texts : list of str
         The texts.
     vectors : array of shape (n_texts, k)
-        The vector of each.
+        The vector of each: a memory map too, ``numpy.load(path, mmap_mode="r")``, of which no more is read than is
+        asked for. It is not copied, by clones either, and is not to be changed.
 
     Examples
     --------
     >>> from skzsl.text import VectorTable
-    >>> VectorTable(["rain", "dog bark"], [[1.0, 0.0], [0.0, 1.0]])["rain"]
+    >>> table = VectorTable(["rain", "dog bark"], [[1.0, 0.0], [0.0, 1.0]])
+    >>> table
+    VectorTable(2 texts, 2 numbers each)
+    >>> table["rain"]
     array([1., 0.])
     """
 
@@ -48,6 +52,12 @@ class VectorTable(Mapping):
 
     def __len__(self):
         return len(self._rows)
+
+    def __repr__(self):
+        return f"VectorTable({len(self)} texts, {self._vectors.shape[1]} numbers each)"
+
+    def __deepcopy__(self, memo):
+        return self
 
     def __getstate__(self):
         return {"texts": json.dumps(list(self._rows)), "vectors": self._vectors}

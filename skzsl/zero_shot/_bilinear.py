@@ -212,7 +212,7 @@ class ZeroShotBilinear(EpochTraining, BilinearScores, ZeroShotClassifier):
         self._net = None
         self._record([{}] * course.epochs, course.going_on)
         self.coef_ = online_ranking(
-            clips if course.epochs == 1 else clips.all(),
+            clips.held(passes=course.epochs),
             targets.codes,
             vectors,
             lr=self._rate(vectors),
@@ -228,7 +228,7 @@ class ZeroShotBilinear(EpochTraining, BilinearScores, ZeroShotClassifier):
         self._train_net(
             BilinearModule,
             WeightedRankingLoss,
-            (clips.all(),),
+            (clips.held(),),
             codes,
             course,
             build={

@@ -7,6 +7,9 @@ from numbers import Integral, Real
 import numpy as np
 
 from .._compat import Interval, StrOptions
+from .._scaling import ClipVectors
+from .._sparse import column_counts
+from .._stored import AsSegments
 from .._training import EpochTraining
 from ._base import MultilabelZeroShotClassifier, PooledClips, check_one_space, check_text_side
 
@@ -283,15 +286,17 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
 
     def _clip_inputs(self, segments, *, first=False):
         """Clips as one segment each, and their mask."""
-        clips = self._clips(segments, first=first).all()
-        return clips[:, None], np.ones((len(clips), 1), dtype=bool)
+        clips = self._clips(segments, first=first).held()
+        one_each = AsSegments(clips) if isinstance(clips, ClipVectors) else clips[:, None]
+        return one_each, np.ones((len(clips), 1), dtype=bool)
 
 
 def _refuse_one_label(targets):
     """Refuse clips that all have the same label, which cannot be told from another."""
     codes = targets.codes
-    present = np.unique(codes) if codes.ndim == 1 else np.flatnonzero(codes.any(axis=0))
-    if len(present) == 1 and (codes.ndim == 1 or codes[:, present].all()):
+    counts = np.bincount(codes) if codes.ndim == 1 else column_counts(codes)
+    present = np.flatnonzero(counts)
+    if len(present) == 1 and counts[present[0]] == codes.shape[0]:
         raise ValueError(
             f"All clips of this call have the label {targets.seen[present[0]].item()!r}, and there is nothing to tell "
             "it from; mix in clips of other labels, old ones too."

@@ -16,7 +16,7 @@ from .._best_columns import best_columns
 from .._compat import HasMethods, Interval, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._labels import warn_of_texts
-from .._segments import check_segments
+from .._segments import check_segments, dense
 from ..text._base import check_texts
 from ..text._label_vectors import LabelVectors
 from ._cosine import CosineClassifier
@@ -177,7 +177,8 @@ class ZeroShotConvex(CosineClassifier):
         self.source_vectors_ = self._label_vectors(targets.seen)
         classifier = _default_classifier(self._multilabel) if self.classifier is None else clone(self.classifier)
         clips = segments.mean()
-        self.classifier_ = classifier.fit(clips, targets.codes if self._multilabel else targets.seen[targets.codes])
+        labels = dense(targets.codes) if self._multilabel else targets.seen[targets.codes]
+        self.classifier_ = classifier.fit(clips, labels)
         if not self._multilabel and self.classifier_.classes_.tolist() != targets.seen.tolist():
             raise ValueError(
                 f"classifier knows labels such as {self.classifier_.classes_.tolist()[:3]}, y has labels such as "

@@ -16,6 +16,7 @@ from .._labels import encode_targets
 from .._meta import MetaClassifier
 from .._segments import check_segments
 from .._views import final_estimator, unwrap, with_labels
+from ..base import EmbeddingClassifier
 from ._base import BilinearScores
 
 _SMALL = 1e-10  # eigenvalues below this share of the largest are rounding
@@ -146,6 +147,9 @@ class FewShotAdapter(MetaClassifier):
             return self.text_scale_ * scores.of(rows) + vectors[rows] @ coef
 
         return type(scores)(candidates, scores.shape, of)
+
+    # Weights of its own leave nothing of the scale on which the model inside makes probabilities.
+    _margins, _probabilities = EmbeddingClassifier._margins, EmbeddingClassifier._probabilities
 
     def _clips_and_evidence(self, X, labels):
         return super(MetaClassifier, self)._clips_and_evidence(X, labels)

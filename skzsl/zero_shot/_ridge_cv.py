@@ -214,7 +214,7 @@ class ZeroShotRidgeCV(RidgeMap):
         """Yield the folds, each with a model that knows its training labels."""
         own = self.get_params(deep=False)
         shared = {name: own[name] for name in ZeroShotRidge().get_params() if name in own and name != "memory"}
-        clips = np.arange(len(targets.codes))
+        clips = np.arange(targets.codes.shape[0])
         for number, rows in enumerate(self._splitter(y, targets).split(X, y, groups)):
             try:
                 train, test = (clips[part] for part in rows)  # arrays, lists or masks

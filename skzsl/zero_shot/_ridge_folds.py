@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._segments import dense
+from .._sparse import column_counts
 from ..metrics import mean_average_precision
 from ._ridge import ZeroShotRidge, positions
 
@@ -22,7 +24,7 @@ class Fold(NamedTuple):
 def held_out(targets, test, seen):
     """Columns of the labels of test clips that are not seen."""
     codes = targets.codes[test]
-    present = np.unique(codes) if codes.ndim == 1 else np.flatnonzero(codes.any(axis=0))
+    present = np.unique(codes) if codes.ndim == 1 else np.flatnonzero(column_counts(codes))
     return present[~np.isin(targets.seen[present], seen)]
 
 
@@ -40,7 +42,7 @@ def unseen_scores(fold, path, pairs, clips, targets):
 
     vectors = fold.model._label_vectors(targets.seen[fold.labels])
     if targets.codes.ndim == 2:
-        present = targets.codes[fold.test][:, fold.labels]
+        present = dense(targets.codes[fold.test][:, fold.labels])
         blocks = [path.scores(block, vectors) for block, _ in clip_blocks(clips, np.float64, fold.test)]
         return [mean_average_precision(present, np.concatenate([of(*pair) for of in blocks])) for pair in pairs]
     hits, rows = np.zeros(len(pairs)), fold.test[np.isin(targets.codes[fold.test], fold.labels)]

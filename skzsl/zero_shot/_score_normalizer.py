@@ -19,7 +19,7 @@ from .._meta import MetaClassifier, cohort
 from .._scaling import Moments
 from .._segment_scores import clips_and_evidence
 from .._views import final_estimator, innermost, unwrap
-from ..base import SEEN_PENALTY, THRESHOLD
+from ..base import SEEN_PENALTY, THRESHOLD, EmbeddingClassifier
 from ._base import ZeroShotClassifier, seen_penalty
 
 _SETTINGS = (str, Real, Mapping, type(None))
@@ -126,6 +126,9 @@ class ScoreNormalizer(MetaClassifier):
             self.cohort_ = cohort(X, self.n_cohort)
             self._moments: dict = {}  # of labels, for each state of the model inside
         return self
+
+    # Normalised scores have a threshold and a temperature of their own.
+    _margins, _probabilities = EmbeddingClassifier._margins, EmbeddingClassifier._probabilities
 
     def _clip_scores(self, X, labels):
         raw, normalize, candidates = self._prepared(X, labels)

@@ -283,19 +283,18 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
     def _scorer(self, vectors, n_clips):
         from ..nets import apply_in_batches
 
-        module, settings = self.module_, self._settings()
-        labels = apply_in_batches(module.project_labels, (vectors,), shape=(module.width,))
-        return lambda segments: self._apply(module.score, segments, labels, shape=(len(labels),), **settings)
+        module, how = self.module_, {"shape": vectors.shape[:1], **self._settings()}
+        labels = apply_in_batches(module.text.forward, (vectors,), shape=(module.width,))
+        return lambda segments: self._apply(module.score, segments, labels, **how)
 
     def _clips_and_evidence(self, X, labels):
         """As of segments as clips, whose scores are their dot products, but in one pass."""
         check_is_fitted(self)
         candidates = self._candidates(labels)
-        segments = check_segments(self, X)
-        vectors = self._label_vectors(candidates)
+        segments, vectors = check_segments(self, X), self._label_vectors(candidates)
         mask = segments.mask()
-        shape = (1 + mask.shape[1], len(vectors))
-        scores = self._apply(self.module_.with_segments, segments, vectors, shape=shape, **self._settings())
+        how = {"shape": (1 + mask.shape[1], len(vectors)), **self._settings()}
+        scores = self._apply(self.module_.with_segments, segments, vectors, **how)
         refuse_overflow(scores)
         clips, evidence = scores[:, 0], scores[:, 1:]
         seen_penalty(self, candidates)(clips)

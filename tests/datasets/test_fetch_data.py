@@ -222,6 +222,15 @@ def test_what_is_not_the_archive_of_features_is_removed(server, tmp_path, sent, 
     assert fetch_audioset_features().eval.is_dir()
 
 
+def test_an_archive_that_was_put_there_by_hand_is_not_removed(tmp_path):
+    own = tmp_path / "home" / "audioset" / "features.tar.gz"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"mine")
+    with pytest.raises(DataIntegrityError, match=r"is damaged .* It is '.*features.tar.gz.damaged' now"):
+        fetch_audioset_features()
+    assert own.with_name("features.tar.gz.damaged").read_bytes() == b"mine"
+
+
 def test_what_a_killed_unpacking_left_is_not_taken(tmp_path):
     stale = tmp_path / "home" / "audioset" / f"{ROOT}.part" / ROOT / "eval" / "half.tfrecord"
     stale.parent.mkdir(parents=True)

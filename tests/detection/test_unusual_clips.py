@@ -78,7 +78,7 @@ def test_bad_clip_is_named_by_its_row_however_clips_are_cut_into_blocks(monkeypa
     model, X = ridge()
     X = X.copy()
     X[20, 1] = np.nan
-    monkeypatch.setattr("skzsl._segments._CHUNK_BYTES", 3000)
+    monkeypatch.setattr("skzsl._stored._CHUNK_BYTES", 3000)
     with pytest.raises(ValueError, match="clip 20, segment 1"):
         around(model, X[:20]).events(X)
 
@@ -88,7 +88,7 @@ def test_columns_have_the_same_types_however_clips_are_cut_into_blocks(monkeypat
     detector = around(model, X, threshold=0.35)
     expected = detector.events(X)
     assert len(expected)
-    monkeypatch.setattr("skzsl._segments._CHUNK_BYTES", 3000)
+    monkeypatch.setattr("skzsl._stored._CHUNK_BYTES", 3000)
     pd.testing.assert_frame_equal(detector.events(X), expected)
     assert detector.set_params(threshold=9.0).events(X).dtypes.equals(expected.dtypes)
 

@@ -35,7 +35,7 @@ def test_a_card_says_what_the_model_is(path):
     assert 'license: "cc0-1.0"\n---\n' in card
     parts = card.split("\n## ")
     titles = [part.splitlines()[0] for part in parts[1:]]
-    assert titles == ["Trained on", "Labels", "Scores", "Limits", "Use", "Made with", "Note"]
+    assert titles == ["Trained on", "Clips", "Labels", "Scores", "Limits", "Use", "Made with", "Note"]
     mean, spread = np.mean(scores["test_accuracy"]), np.std(scores["test_accuracy"])
     assert f"| accuracy | {mean:.3f} | {spread:.3f} | " in card
     assert "fit_time" not in card

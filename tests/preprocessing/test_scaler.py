@@ -11,7 +11,7 @@ from agreement import assert_agree
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skzsl import _segments
+from skzsl import _segments, _stored
 from skzsl._scaling import ClipVectors, Moments, Scaling
 from skzsl._segments import Segments
 from skzsl.preprocessing import EmbeddingScaler
@@ -181,7 +181,7 @@ def test_blocks_do_not_matter(shape, pooling, rng, monkeypatch):
     whole = EmbeddingScaler(pooling).fit(X)
     expected = whole.transform(X)
     for n_bytes in (1, 700):
-        monkeypatch.setattr(_segments, "_CHUNK_BYTES", n_bytes)
+        monkeypatch.setattr(_stored, "_CHUNK_BYTES", n_bytes)
         scaler = EmbeddingScaler(pooling).fit(X)
         np.testing.assert_allclose(scaler.mean_, whole.mean_, rtol=1e-12)
         np.testing.assert_allclose(scaler.weight_, whole.weight_, rtol=1e-12)
@@ -285,7 +285,7 @@ class Counting(np.ndarray):
 @pytest.mark.parametrize("pooled", [False, True])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_clips_are_measured_in_one_pass(shape, pooled, rng, monkeypatch):
-    monkeypatch.setattr(_segments, "_CHUNK_BYTES", 700)
+    monkeypatch.setattr(_stored, "_CHUNK_BYTES", 700)
     X = uneven(shape, rng).view(Counting)
     X.read = np.zeros(len(X), dtype=int)
     Scaling.of(Segments(X, np.full(len(X), shape[1]) if len(shape) == 3 else None), pooled=pooled)
