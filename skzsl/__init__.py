@@ -6,6 +6,7 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "EventDetector": "skzsl.detection",
+    "FewShotAdapter": "skzsl.zero_shot",
     "GlobalLocalAttentionClassifier": "skzsl.tagging",
     "MultiLevelAttentionClassifier": "skzsl.tagging",
     "ScoreNormalizer": "skzsl.zero_shot",

@@ -25,12 +25,15 @@ import sklearn
 from bad_inputs import CANDIDATES, CLIPS, ENCODERS, LABELS, PARAMETERS, READ_LATER, Encoder
 from fingerprint import fingerprint
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
 import skzsl
 from skzsl import (
     EventDetector,
+    FewShotAdapter,
     GlobalLocalAttentionClassifier,
     MultiLevelAttentionClassifier,
     ScoreNormalizer,
@@ -63,6 +66,8 @@ LEVELS = MultiLevelAttentionClassifier("1-A", **SMALL)
 WINDOWS = GlobalLocalAttentionClassifier(LEVELS, n_windows=2, training="frozen_global", **SMALL)
 RIDGES = ZeroShotRidgeCV(TEXTS, alphas_audio=[1.0], alphas_text=[0.1, 1.0])
 
+FITTED = FrozenEstimator(make_pipeline(ZeroShotRidge(TEXTS)).fit(FLAT, ["sea", "bell"] * 4))
+
 MODELS = {
     "bilinear": (ZeroShotBilinear(TEXTS, max_epochs=2, random_state=0), FLAT, ONE),
     "bilinear-minibatch": (ZeroShotBilinear(TEXTS, solver="minibatch", **NET), FLAT, ONE),
@@ -90,6 +95,7 @@ MODELS = {
     "normalizer-several": (ScoreNormalizer(ZeroShotRidge(TEXTS)), FLAT, SEVERAL),
     "events": (EventDetector(ZeroShotBilinear(TEXTS, random_state=0)), SEGMENTS, ONE),
     "events-several": (EventDetector(ZeroShotRidge(TEXTS)), SEGMENTS, SEVERAL),
+    "adapter": (FewShotAdapter(FITTED), FLAT, ONE),
     "calibrated": (TemperatureTuner(ZeroShotRidge(TEXTS), cv=2), FLAT, ONE),
     "rejecting": (UnknownRejector(ZeroShotRidge(TEXTS), cv=2, random_state=0), FLAT, ONE),
     "tuner-several": (ThresholdTuner(ZeroShotRidge(TEXTS), cv=KFold(2)), FLAT, SEVERAL),

@@ -42,7 +42,7 @@ class Tuner(MetaClassifier):
         else:
             find = delayed(by_fold or partial(_fit_and_hold_out, hold_out))
             parallel = Parallel(n_jobs=self.n_jobs)
-            folds = parallel(find(self.estimator, X, y, *rows) for rows in _within(splits(), num_samples(X)))
+            folds = parallel(find(self.estimator, X, y, *rows) for rows in within(splits(), num_samples(X)))
             fitted = clone(self.estimator).fit(X, y)
         if isinstance(self.cv, str) or is_frozen(fitted):  # what was given fitted stays as it is
             fitted = with_labels(fitted, final_estimator(fitted).classes_)
@@ -56,8 +56,12 @@ class Tuner(MetaClassifier):
     def _mark(self, scores, candidates):
         return final_estimator(self.estimator_)._mark(scores, candidates)
 
+    def _share(self, scores, clips):
+        return final_estimator(self.estimator_)._share(scores, clips)
 
-def _within(splits, n_clips):
+
+def within(splits, n_clips):
+    """Yield the rows of each fold, which are clips that are there."""
     for rows in splits:
         last = max((np.max(part) for part in rows if np.size(part) and np.asarray(part).dtype.kind in "iu"), default=0)
         if last >= n_clips:

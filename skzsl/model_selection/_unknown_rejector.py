@@ -18,7 +18,7 @@ from .._labels import label_array
 from .._lazy import lazily
 from .._views import final_estimator, label_scores, with_labels
 from ._sweep import best_rejection
-from ._tuner import Tuner, refuse_several
+from ._tuner import Tuner, refuse_several, within
 
 
 class UnknownRejector(Tuner):
@@ -144,7 +144,7 @@ class UnknownRejector(Tuner):
     def _splits(self, X, y, groups, seed):
         """Rows of each fold, of those to train on without the labels that are to be unknown."""
         cv = check_cv(5 if self.cv is None else self.cv, y, classifier=True)
-        labels, folds = np.unique(y), list(cv.split(X, y, groups))
+        labels, folds = np.unique(y), list(within(cv.split(X, y, groups), len(y)))
         parts = np.array_split(np.random.RandomState(seed).permutation(labels), max(1, min(len(folds), len(labels))))
         for number, (train, test) in enumerate(folds):
             of_train = safe_indexing(y, train)
