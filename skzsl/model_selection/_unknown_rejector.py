@@ -236,6 +236,9 @@ class UnknownRejector(Tuner):
         truth = np.where(known, y, np.array(self.unknown_, _dtype(y)))
         return accuracy_score(truth, self.predict(X, labels=labels), sample_weight=sample_weight)
 
+    def _limits(self, clips, candidates):
+        return np.maximum(super()._limits(clips, candidates), self.threshold_)  # none sounds in a clip that is rejected
+
 
 def _dtype(labels):
     return object if labels.dtype == object else None
