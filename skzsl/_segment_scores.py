@@ -26,7 +26,7 @@ class SegmentScores(KnownLabels):
     _mark: Callable
     _probabilities: Callable
 
-    def segment_scores(self, X, labels=None):
+    def segment_scores(self, X, labels=None) -> np.ndarray:
         """Score every segment of every clip against every candidate.
 
         Parameters
@@ -52,7 +52,7 @@ class SegmentScores(KnownLabels):
         """
         return self._at_segments(X, labels)[0]
 
-    def segment_proba(self, X, labels=None):
+    def segment_proba(self, X, labels=None) -> np.ndarray:
         """Probabilities of the candidates in every segment.
 
         Parameters

@@ -33,7 +33,7 @@ class _Clip(NamedTuple):
     frames: bytes
 
 
-def load_audioset_vggish(path, *, labels=None):
+def load_audioset_vggish(path, *, labels=None) -> Bunch:
     """Load the VGGish embeddings that AudioSet was released with: 128 bytes for each second of a clip.
 
     Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
@@ -77,7 +79,7 @@ class ThresholdTuner(MetaClassifier):
         "n_jobs": [int, None],
     }
 
-    def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=None, n_jobs=None):
+    def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=None, n_jobs=None) -> None:
         self.estimator = estimator
         self.metric = metric
         self.strategy = strategy
@@ -85,7 +87,7 @@ class ThresholdTuner(MetaClassifier):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, groups=None) -> Self:
         """Choose the threshold, and fit the estimator on all clips.
 
         Parameters
@@ -153,7 +155,7 @@ class ThresholdTuner(MetaClassifier):
         if self.strategy == "per_label":
             self.threshold_ = {None: self.threshold_, **_threshold_of_labels(folds)}
 
-    def score(self, X, y):  # type: ignore[override]
+    def score(self, X, y) -> float:  # type: ignore[override]
         """Compute ``metric`` over the labels with a clip in y.
 
         Parameters
