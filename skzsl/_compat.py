@@ -17,4 +17,3 @@ Method = TypeVar("Method", bound=Callable)
 def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
     """Decorate a method that checks the parameters first; it keeps its type."""
     return _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
-
