@@ -10,7 +10,7 @@ PLAIN := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUC
 	NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=$${OPENBLAS_CORETYPE:-Prescott} \
 	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" SKZSL_TEST_THREADS=2 SKZSL_MUTATIONS=10
 
-.PHONY: demo test test-portable coverage lint docs bench clean
+.PHONY: demo test test-portable test-lowest test-package test-site browser coverage lint docs bench clean
 
 demo: .venv/.demo
 	$(BIN)/python examples/plot_quickstart.py
@@ -21,6 +21,25 @@ test: .venv/.test
 # What holds under both has not been tuned to one processor.
 test-portable: .venv/.test
 	$(PLAIN) $(PYTEST)
+
+# The oldest versions that pyproject.toml names, beside the others. On Linux the oldest torch comes with gigabytes of CUDA.
+LOWEST := .venv/lowest/bin/python
+test-lowest: .venv/.package
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/lowest
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct -e ".[test]"
+	$(LOWEST) -m pytest -n auto --maxprocesses 8 tests/test_common.py tests/test_models.py tests/metrics tests/model_selection \
+		tests/preprocessing tests/text tests/zero_shot tests/persistence
+
+# Wheel and source distribution in environments of their own, without extras and with each.
+test-package: .venv/.package
+	$(BIN)/python -m pytest checks/test_package.py
+
+# The built documentation in a browser, where there is one: `make browser` installs Debian's.
+test-site: docs .venv/.site
+	$(BIN)/python -m pytest checks/test_site.py
+
+browser:
+	apt-get install --yes --no-install-recommends chromium chromium-driver
 
 coverage: .venv/.test
 	$(PYTEST) --cov=skzsl
@@ -54,6 +73,14 @@ bench: .venv/.bench
 
 .venv/.docs: .venv/.python pyproject.toml constraints.txt
 	$(INSTALL) -e ".[docs]"
+	touch $@
+
+.venv/.package: .venv/.test
+	$(INSTALL) -e ".[package]"
+	touch $@
+
+.venv/.site: .venv/.python pyproject.toml constraints.txt
+	$(INSTALL) -e ".[site]"
 	touch $@
 
 .venv/.bench: .venv/.python pyproject.toml constraints.txt

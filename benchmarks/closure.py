@@ -1,7 +1,7 @@
 """Which code a figure ran: the files of skzsl and the definitions of these scripts that a call reaches.
 
 Imports are followed by name, those inside functions too: ``from skzsl import ZeroShotRidge`` is the file of this class,
-not all of skzsl. Docstrings and comments do not count.
+not all of skzsl. Docstrings, comments and types do not count.
 """
 
 import ast
@@ -14,6 +14,7 @@ UNUSED = {
     "online": "skzsl.nets",
     "minibatch": "skzsl.solvers",
 }  # the room that a solver of ZeroShotBilinear never loads
+TYPES = {"annotation", "returns"}  # fields of the syntax
 
 
 class House:
@@ -30,7 +31,7 @@ class House:
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
     def said(self, place):
-        """What a place says, but for docstrings and comments."""
+        """What a place says, but for docstrings, comments and types."""
         return "\n".join(f"{place} {dump(part)}" for part in self.parts(place))
 
     def closure(self, *roots):
@@ -117,8 +118,9 @@ class House:
     @cached_property
     def homes(self):
         """Public name -> room, as skzsl keeps them."""
-        assigned = {ast.unparse(part.targets[0]): part for part in self.tree("skzsl").body if hasattr(part, "targets")}
-        return ast.literal_eval(assigned["_HOMES"].value)
+        names = ast.parse((self.folder / "skzsl" / "__init__.pyi").read_text()).body
+        homes = [part for part in names if isinstance(part, ast.ImportFrom) and part.module]
+        return {alias.name: f"skzsl.{part.module}" for part in homes for alias in part.names}
 
 
 def free_names(node, local=frozenset()):
@@ -148,13 +150,20 @@ def assigned(function):
             yield from assigned(child)
 
 
+def is_for_types(node):
+    """Say whether a statement serves type checkers only."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module in ("__future__", "typing")
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
 def dump(node):
-    """Write syntax without docstrings, the same for every Python: ``ast.dump`` differs in what it says of nothing."""
+    """Write syntax without docstrings and types, the same for every Python, which ``ast.dump`` does not."""
     if isinstance(node, list):
-        return f"[{' '.join(map(dump, node))}]"
+        return f"[{' '.join(map(dump, (part for part in node if not is_for_types(part))))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, []) and name not in TYPES}
     if (
         isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         and ast.get_docstring(node, clean=False) is not None

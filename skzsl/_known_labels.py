@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from numbers import Real
+from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -41,7 +42,7 @@ class KnownLabels:
         """Whether the clips of fit had several labels each."""
         return self._indicator_dtype is not None
 
-    def with_labels(self, labels):
+    def with_labels(self, labels) -> Self:
         """View this fitted model with other candidates, for tools that cannot pass ``labels=``.
 
         Parameters

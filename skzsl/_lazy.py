@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from functools import wraps
+from typing import TypeVar, cast
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
+
+Method = TypeVar("Method", bound=Callable)
 
 
 def is_lazy(X) -> bool:
@@ -15,7 +18,7 @@ def is_lazy(X) -> bool:
     return hasattr(X, "dask") and hasattr(X, "to_delayed") and hasattr(X, "chunks")
 
 
-def lazily(method):
+def lazily(method: Method) -> Method:
     """Let a method of clips (X, labels=None) take arrays of dask too, whose result is one, computed when asked for.
 
     A partition of clips is one call of the method, of a copy of the model as it is now.
@@ -41,7 +44,7 @@ def lazily(method):
         ]
         return dask.array.concatenate(parts, allow_unknown_chunksizes=True)
 
-    return called
+    return cast(Method, called)
 
 
 def partitions(X) -> list:

@@ -28,7 +28,7 @@ class SegmentScores(KnownLabels):
     _probabilities: Callable
 
     @lazily
-    def segment_scores(self, X, labels=None):
+    def segment_scores(self, X, labels=None) -> np.ndarray:
         """Score every segment of every clip against every candidate.
 
         Parameters
@@ -55,7 +55,7 @@ class SegmentScores(KnownLabels):
         return self._at_segments(X, labels)[0]
 
     @lazily
-    def segment_proba(self, X, labels=None):
+    def segment_proba(self, X, labels=None) -> np.ndarray:
         """Probabilities of the candidates in every segment.
 
         Parameters

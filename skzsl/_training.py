@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class EpochTraining:
     get_params: Callable
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, **others):
+    def fit(self, X, y, **others) -> Self:
         """Learn from clips and the labels they carry.
 
         Parameters
@@ -104,7 +104,7 @@ class EpochTraining:
         return self._learn(X, y, Course(self.max_epochs, going_on))
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, classes=None, **others):
+    def partial_fit(self, X, y, classes=None, **others) -> Self:
         """Make one pass over some clips, going on from the present weights.
 
         Labels that a zero-shot model meets for the first time join in; its text encoder is fitted in the first call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -11,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._compat import BaseSearchCV
 
 
-def with_labels(estimator, labels):
+def with_labels(estimator, labels) -> Any:
     """View a fitted estimator, Pipeline or search with other candidates.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -46,7 +47,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         return tuple(name for name in ("temperature", "seen_penalty", "threshold") if hasattr(self, name))
 
     @lazily
-    def predict(self, X, labels=None):
+    def predict(self, X, labels=None) -> np.ndarray:
         """Name the best label of every clip or, for multi-label models, mark the labels above the threshold.
 
         Parameters
@@ -76,7 +77,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         return scores.candidates[np.concatenate([block.argmax(axis=1) for _, block in scores])]
 
     @lazily
-    def predict_proba(self, X, labels=None, out=None):
+    def predict_proba(self, X, labels=None, out=None) -> np.ndarray:
         """Probabilities of the candidates.
 
         Parameters
@@ -106,7 +107,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         return scores.all(out=out, change=lambda block: self._probabilities(block, scores.candidates))
 
     @lazily
-    def decision_function(self, X, labels=None):
+    def decision_function(self, X, labels=None) -> np.ndarray:
         """Score every clip against every candidate.
 
         Parameters
@@ -134,7 +135,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
             return scores[:, 1] - scores[:, 0]
         return scores
 
-    def tag(self, X, labels=None, top_k=None):
+    def tag(self, X, labels=None, top_k=None) -> list[list[tuple[Any, float]]]:
         """List the labels of every clip for people to read.
 
         Parameters
@@ -181,7 +182,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         ends = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
         return [pairs[start:end] for start, end in pairwise(ends)]
 
-    def score(self, X, y, sample_weight=None, labels=None):
+    def score(self, X, y, sample_weight=None, labels=None) -> float:
         """Share of the clips whose label, or whose whole set of labels, is predicted correctly.
 
         Parameters

@@ -155,5 +155,5 @@ def test_public_names_resolve_and_unknown_ones_do_not():
     for name in skzsl.__all__:
         assert getattr(skzsl, name).__doc__
     assert skzsl.text.HashingEncoder
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="No skzsl attribute nothing"):
         skzsl.nothing  # noqa: B018

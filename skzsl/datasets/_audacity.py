@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ._event_lines import events_of_one_clip, one_line, read_lines, write_table
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def write_audacity_labels(events, path, *, clip=None):
+
+def write_audacity_labels(events, path, *, clip=None) -> None:
     """Write the events of one clip as a label track of Audacity (File, Import, Labels).
 
     Parameters
@@ -62,7 +66,7 @@ def write_audacity_labels(events, path, *, clip=None):
     write_table(pd.DataFrame({**times, "label": one_line(chosen["label"], "label")}), path, header=False)
 
 
-def read_audacity_labels(path, *, clip=None):
+def read_audacity_labels(path, *, clip=None) -> pd.DataFrame:
     """Read a label track of Audacity (File, Export, Labels) as an event table.
 
     Parameters

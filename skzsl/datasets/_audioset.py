@@ -39,7 +39,7 @@ class _Clip(NamedTuple):
     place: Place | None = None  # of those that are not
 
 
-def load_audioset_vggish(path, *, labels=None, in_memory=True):
+def load_audioset_vggish(path, *, labels=None, in_memory=True) -> Bunch:
     """Load the VGGish embeddings that AudioSet was released with: 128 bytes for each second of a clip.
 
     Parameters

@@ -21,7 +21,7 @@ _FOLDER = "audioset_v1_embeddings"
 _SUBSETS = {"balanced_train": "bal_train", "unbalanced_train": "unbal_train", "eval": "eval"}
 
 
-def fetch_audioset_features(*, data_home=None, download_if_missing=True):
+def fetch_audioset_features(*, data_home=None, download_if_missing=True) -> Bunch:
     """Fetch the VGGish features that AudioSet was released with, and unpack them.
 
     The archive has about 2.4 GB, and the features take as much again while it is unpacked; then it is removed. A

@@ -25,7 +25,7 @@ SEGMENTS = {
 _N_HEADER_LINES = 3
 
 
-def fetch_audioset_ontology(*, data_home=None, download_if_missing=True):
+def fetch_audioset_ontology(*, data_home=None, download_if_missing=True) -> Bunch:
     """Fetch AudioSet's ontology: what each label means and which labels it is a kind of.
 
     It is downloaded once, 335 KiB, from a fixed commit of its repository.
@@ -66,7 +66,7 @@ def fetch_audioset_ontology(*, data_home=None, download_if_missing=True):
     return load_audioset_ontology(fetch_file(ONTOLOGY, folder, download_if_missing=download_if_missing))
 
 
-def fetch_audioset_tables(subsets=("balanced_train", "eval"), *, data_home=None, download_if_missing=True):
+def fetch_audioset_tables(subsets=("balanced_train", "eval"), *, data_home=None, download_if_missing=True) -> Bunch:
     """Fetch AudioSet's list of labels and its tables of clips.
 
     Each file is downloaded once. The unbalanced one has two million clips and about 100 MB.

@@ -20,7 +20,7 @@ _FIELDS = {"text": str, "category": str, "zsl_random_fold": int, "added_words": 
 _FILES = ("esc50_yamnet.npz", "esc50_labels.json")
 
 
-def load_esc50_embeddings(folder):
+def load_esc50_embeddings(folder) -> Bunch:
     """Load the YAMNet embeddings of ESC-50: 2000 clips of 50 labels in 5 categories.
 
     Parameters

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._data_home import get_data_home
 from ._remote import RemoteFile, fetch_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLE = RemoteFile(
     "https://raw.githubusercontent.com/karolpiczak/ESC-50/33c8ce9eb2cf0b1c2f8bcf322eb349b6be34dbb6/meta/esc50.csv",
@@ -11,7 +16,7 @@ TABLE = RemoteFile(
 )
 
 
-def fetch_esc50_table(*, data_home=None, download_if_missing=True):
+def fetch_esc50_table(*, data_home=None, download_if_missing=True) -> pd.DataFrame:
     """Fetch the table of ESC-50: file, fold and label of its 2000 clips.
 
     It is downloaded once, 92 KiB, from a fixed commit of ESC-50's repository. It has the names of the sound files, not

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from ._event_lines import delimiter_of, number, read_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NAMES = {
     "clip": ("clip", "filename", "file", "segment_id"),
@@ -20,7 +24,7 @@ _WITHOUT_HEADER = {
 }
 
 
-def read_events(path, *, clip=None):
+def read_events(path, *, clip=None) -> pd.DataFrame:
     r"""Read an event table from a csv or tsv file, in any of the forms listed below.
 
     Parameters

@@ -12,7 +12,7 @@ from ._json import read_records
 _FIELDS = {"id": str, "name": str, "description": str, "child_ids": list, "restrictions": list}
 
 
-def load_audioset_ontology(path):
+def load_audioset_ontology(path) -> Bunch:
     """Load AudioSet's ontology: what each label means and which labels it is a kind of.
 
     Parameters
@@ -71,7 +71,7 @@ def load_audioset_ontology(path):
     )
 
 
-def select_leaf_labels(ontology, labels, *, mids=None):
+def select_leaf_labels(ontology, labels, *, mids=None) -> list[str]:
     """Choose labels that do not contain each other: single-parent, unrestricted leaves.
 
     A label is chosen if the ontology has exactly one parent of it and no restriction on it, and if none of its children

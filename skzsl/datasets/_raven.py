@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ._event_lines import events_of_one_clip, one_line, read_lines, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _BEGIN, _END, _FILE_OFFSET = "Begin Time (s)", "End Time (s)", "File Offset (s)"
 _LOW, _HIGH = "Low Freq (Hz)", "High Freq (Hz)"
@@ -16,7 +19,7 @@ _SCORES = ("Confidence", "Score")
 _FILES = ("Begin Path", "Begin File")
 
 
-def write_raven_table(events, path, *, clip=None, label_column="Annotation", band=(0.0, 8000.0)):
+def write_raven_table(events, path, *, clip=None, label_column="Annotation", band=(0.0, 8000.0)) -> None:
     """Write the events of one clip as a selection table of Raven.
 
     Parameters
@@ -96,7 +99,7 @@ def write_raven_table(events, path, *, clip=None, label_column="Annotation", ban
     write_table(pd.DataFrame(columns), path, header=True)
 
 
-def read_raven_table(path, *, clip=None, label_column=None):
+def read_raven_table(path, *, clip=None, label_column=None) -> pd.DataFrame:
     """Read a selection table of Raven, or of a tool that writes them, as an event table.
 
     Parameters

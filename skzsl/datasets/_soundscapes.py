@@ -54,7 +54,9 @@ modulation spectrum, which is the energy with which the mel bands rise and fall 
 """
 
 
-def make_soundscapes(n_clips_per_label=20, *, labels=None, n_segments=5, max_events=1, sounds=False, random_state=None):
+def make_soundscapes(
+    n_clips_per_label=20, *, labels=None, n_segments=5, max_events=1, sounds=False, random_state=None
+) -> Bunch:
     """Make labelled clips of synthesised sound.
 
     Every label is three words, such as "fast high beeping" or "slow low humming", and every word says something true

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted
@@ -127,7 +129,7 @@ class EventDetector(MetaClassifier):
         max_gap=0.0,
         context=None,
         overlap=0.5,
-    ):
+    ) -> None:
         self.estimator = estimator
         self.hop = hop
         self.window = window
@@ -142,7 +144,7 @@ class EventDetector(MetaClassifier):
         self.overlap = overlap
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y) -> Self:
         """Fit the estimator on what is in each clip.
 
         Parameters
@@ -173,7 +175,7 @@ class EventDetector(MetaClassifier):
                 label_thresholds(self.threshold, self.classes_, self.labels_of_fit_)
         return self
 
-    def events(self, X, labels=None, *, hop=None, window=None):
+    def events(self, X, labels=None, *, hop=None, window=None) -> pd.DataFrame:
         """List the events of every clip or recording.
 
         Parameters
@@ -199,8 +201,6 @@ class EventDetector(MetaClassifier):
         ValueError
             For bad X or parameters, and for labels that are empty, duplicated or unknown to the model.
         """
-        import pandas as pd
-
         if hop is not None or window is not None:
             other = copy.copy(self)
             other.hop, other.window = self.hop if hop is None else hop, self.window if window is None else window
@@ -217,7 +217,7 @@ class EventDetector(MetaClassifier):
             tables.append(find_events(scores, self.segment_edges(scores.shape[1]), labels=candidates, **how))
         return pd.concat(tables, ignore_index=True)
 
-    def segment_edges(self, n_segments):
+    def segment_edges(self, n_segments) -> np.ndarray:
         """Seconds at which the segments of a clip begin and end.
 
         Parameters
@@ -235,7 +235,7 @@ class EventDetector(MetaClassifier):
         edges[0], edges[-1] = 0.0, (n_segments - 1) * self.hop + window
         return edges
 
-    def score(self, X, y, sample_weight=None, labels=None):
+    def score(self, X, y, sample_weight=None, labels=None) -> float:
         """F1 of the events at a collar of one segment or, if y has labels only, the accuracy of those of the clips.
 
         Parameters

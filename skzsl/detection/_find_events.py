@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._thresholds import label_thresholds
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _ROUNDING = 1e-9
 
 
-def find_events(scores, edges, *, labels, threshold, clips=None, release=0.0, min_duration=0.0, max_gap=0.0):
+def find_events(
+    scores, edges, *, labels, threshold, clips=None, release=0.0, min_duration=0.0, max_gap=0.0
+) -> pd.DataFrame:
     """Find the events of each label in each clip: runs of segments above a threshold.
 
     Parameters

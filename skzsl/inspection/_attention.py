@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from .._views import final_estimator
 from ._timeline import draw_spans, model_with, row_axes, span_labels
 
@@ -40,7 +42,7 @@ class AttentionDisplay:
     (2, 5)
     """
 
-    def __init__(self, weights, labels, *, spans=None, segment_duration=1.0):
+    def __init__(self, weights, labels, *, spans=None, segment_duration=1.0) -> None:
         self.weights = weights
         self.labels = labels
         self.spans = spans
@@ -49,7 +51,7 @@ class AttentionDisplay:
     @classmethod
     def from_estimator(
         cls, estimator, clip, labels=None, *, spans=None, segment_duration=1.0, level=None, ax=None, **kwargs
-    ):
+    ) -> Self:
         """Compute and draw the attention of a fitted model on one clip.
 
         Parameters
@@ -91,7 +93,7 @@ class AttentionDisplay:
         weights = model.attention(clips, labels=labels, **({} if level is None else {"level": level}))[0]
         return cls(weights, labels, spans=spans, segment_duration=segment_duration).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw a row for each label: its attention in shades, and its true spans as frames.
 
         Parameters

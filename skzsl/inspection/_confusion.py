@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from sklearn.utils import check_consistent_length
 
@@ -51,13 +53,13 @@ class ConfusionSimilarityDisplay:
     True
     """
 
-    def __init__(self, similarity, confusion, pairs):
+    def __init__(self, similarity, confusion, pairs) -> None:
         self.similarity = similarity
         self.confusion = confusion
         self.pairs = pairs
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> Self:
         """Predict with a fitted single-label model among its candidates, and draw.
 
         Parameters
@@ -97,7 +99,7 @@ class ConfusionSimilarityDisplay:
         pairs = [(label, other) for label in true.tolist() for other in candidates.tolist() if label != other]
         return cls(text_similarity(model, true, candidates)[unlike], confusion[unlike], pairs).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw a dot for each pair, and name the most frequent confusions.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from ._timeline import draw_spans, model_with, row_axes, span_labels, span_list
@@ -51,7 +53,7 @@ class EventDisplay:
     (5, 2)
     """
 
-    def __init__(self, scores, labels, edges, *, events=None, spans=None):
+    def __init__(self, scores, labels, edges, *, events=None, spans=None) -> None:
         self.scores = scores
         self.labels = labels
         self.edges = edges
@@ -59,7 +61,7 @@ class EventDisplay:
         self.spans = spans
 
     @classmethod
-    def from_estimator(cls, estimator, clip, labels=None, *, spans=None, ax=None, **kwargs):
+    def from_estimator(cls, estimator, clip, labels=None, *, spans=None, ax=None, **kwargs) -> Self:
         """Find the events of one recording with a fitted detector, and draw them over the segments' probabilities.
 
         Parameters
@@ -96,7 +98,7 @@ class EventDisplay:
         scores, events = model.segment_proba(clips, labels=labels)[0], model.events(clips, labels=labels)
         return cls(scores, labels, model.segment_edges(len(scores)), events=events, spans=spans).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw a row for each label: its segments in shades, predicted events as bars with their score, true as frames.
 
         Absent segments are grey. Scores that all lie from 0 to 1 are taken for probabilities. Those on the bars are the

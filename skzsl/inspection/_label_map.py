@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Self
 
 import numpy as np
 
@@ -45,13 +46,13 @@ class LabelMapDisplay:
     (72,)
     """
 
-    def __init__(self, precisions, frequencies, labels):
+    def __init__(self, precisions, frequencies, labels) -> None:
         self.precisions = precisions
         self.frequencies = frequencies
         self.labels = labels
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> Self:
         """Score clips with a fitted multi-label model, and draw.
 
         Parameters
@@ -76,7 +77,7 @@ class LabelMapDisplay:
         return cls._of(y, scores).plot(ax=ax, **kwargs)
 
     @classmethod
-    def from_predictions(cls, y_true, y_score, *, ax=None, **kwargs):
+    def from_predictions(cls, y_true, y_score, *, ax=None, **kwargs) -> Self:
         """Draw scores that are there already.
 
         Parameters
@@ -103,7 +104,7 @@ class LabelMapDisplay:
             precisions = mean_average_precision(y.values, scores, average=None)
         return cls(precisions, y.values.mean(axis=0), y.labels.tolist())
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw a bar for each label, the most frequent first, and dots at its frequency.
 
         Up to 60 labels are named, in rows; more are drawn side by side.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from ..metrics import event_counts
@@ -36,14 +38,14 @@ class LabelPrecisionRecallDisplay:
     ['dog (30)', 'rain (12)']
     """
 
-    def __init__(self, precision, recall, labels, support):
+    def __init__(self, precision, recall, labels, support) -> None:
         self.precision = precision
         self.recall = recall
         self.labels = labels
         self.support = support
 
     @classmethod
-    def from_events(cls, y_true, y_pred, *, collar=0.2, offset_share=0.5, ax=None, **kwargs):
+    def from_events(cls, y_true, y_pred, *, collar=0.2, offset_share=0.5, ax=None, **kwargs) -> Self:
         """Match predicted with true events, and draw.
 
         Parameters
@@ -75,7 +77,7 @@ class LabelPrecisionRecallDisplay:
         )
         return cls(precision, recall, counts.index.tolist(), counts["n_true"].to_numpy()).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw a row for each label, those with most true events first: a ring and a dot, and a line between.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics.pairwise import cosine_similarity
@@ -14,8 +15,11 @@ from .._views import final_estimator, label_scores
 from ..exceptions import UndefinedLabelWarning
 from ..metrics import mean_average_precision, mean_roc_auc
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def nearest_labels(estimator, labels, *, n_nearest=5):
+
+def nearest_labels(estimator, labels, *, n_nearest=5) -> pd.DataFrame:
     """List the labels of fit whose texts are nearest to those of other labels.
 
     An unseen label is recognised by what its text has in common with texts that were trained on; where no near one is
@@ -67,7 +71,7 @@ def nearest_labels(estimator, labels, *, n_nearest=5):
     return _nearest(model, labels, known, n_nearest)
 
 
-def label_report(estimator, X, y):
+def label_report(estimator, X, y) -> pd.DataFrame:
     """Tabulate for each label how often it occurs and how well it is recognised.
 
     Parameters

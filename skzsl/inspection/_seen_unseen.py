@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from .._labels import label_array
@@ -51,13 +53,13 @@ class SeenUnseenDisplay:
     True
     """
 
-    def __init__(self, penalty, seen, unseen):
+    def __init__(self, penalty, seen, unseen) -> None:
         self.penalty = penalty
         self.seen = seen
         self.unseen = unseen
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs):
+    def from_estimator(cls, estimator, X, y, *, ax=None, **kwargs) -> Self:
         """Score clips with a fitted single-label model among the labels of fit and of y, and draw.
 
         Parameters
@@ -88,7 +90,7 @@ class SeenUnseenDisplay:
         return cls(*curve).plot(ax=ax, **kwargs)
 
     @classmethod
-    def from_predictions(cls, y_true, y_score, labels, seen, *, ax=None, **kwargs):
+    def from_predictions(cls, y_true, y_score, labels, seen, *, ax=None, **kwargs) -> Self:
         """Draw scores that are there already.
 
         Parameters
@@ -112,7 +114,7 @@ class SeenUnseenDisplay:
         """
         return cls(*seen_unseen_curve(y_true, y_score, labels, seen)).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw the curve, and a dot where the harmonic mean is highest.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from ._timeline import draw_spans, model_with, row_axes
@@ -43,7 +45,7 @@ class WindowDisplay:
     (3, 2)
     """
 
-    def __init__(self, labels, spans, probabilities, n_segments, *, truth=None, segment_duration=1.0):
+    def __init__(self, labels, spans, probabilities, n_segments, *, truth=None, segment_duration=1.0) -> None:
         self.labels = labels
         self.spans = spans
         self.probabilities = probabilities
@@ -52,7 +54,7 @@ class WindowDisplay:
         self.segment_duration = segment_duration
 
     @classmethod
-    def from_estimator(cls, estimator, clip, *, truth=None, segment_duration=1.0, ax=None, **kwargs):
+    def from_estimator(cls, estimator, clip, *, truth=None, segment_duration=1.0, ax=None, **kwargs) -> Self:
         """Compute and draw the windows of a fitted model on one clip.
 
         Parameters
@@ -91,7 +93,7 @@ class WindowDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw a row for each label: its window, the darker the more probable, and its true spans as frames.
 
         Parameters

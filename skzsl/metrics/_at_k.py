@@ -8,7 +8,7 @@ from .._best_columns import best_columns
 from ._validate import check_scores
 
 
-def precision_at_k(y_true, y_score, k):
+def precision_at_k(y_true, y_score, k) -> float:
     """Share of the K best-scored labels of the clips that are present (P@K).
 
     Parameters
@@ -40,7 +40,7 @@ def precision_at_k(y_true, y_score, k):
     return hits / (len(y_true) * k)
 
 
-def recall_at_k(y_true, y_score, k):
+def recall_at_k(y_true, y_score, k) -> float:
     """Share of the present labels of the clips that are among their K best-scored (R@K).
 
     Parameters
@@ -72,7 +72,7 @@ def recall_at_k(y_true, y_score, k):
     return hits / _n_present(y_true)
 
 
-def f1_at_k(y_true, y_score, k):
+def f1_at_k(y_true, y_score, k) -> float:
     """Harmonic mean of precision and recall at K (F1@K).
 
     Parameters

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from ._events import check_average, check_event_pair, check_number, f1_of_counts, refuse_nothing_true
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def event_f1(y_true, y_pred, *, collar=0.2, offset_share=0.5, average="micro"):
+
+def event_f1(y_true, y_pred, *, collar=0.2, offset_share=0.5, average="micro") -> Any:
     """Harmonic mean of precision and recall of events, which are right where label, onset and offset are.
 
     An onset may be ``collar`` seconds away from the true one, an offset that or ``offset_share`` of the true event's
@@ -71,7 +76,7 @@ def event_f1(y_true, y_pred, *, collar=0.2, offset_share=0.5, average="micro"):
     return f1_of_counts(hits, n_true, n_pred, counts.index, average)
 
 
-def event_counts(y_true, y_pred, *, collar=0.2, offset_share=0.5):
+def event_counts(y_true, y_pred, *, collar=0.2, offset_share=0.5) -> pd.DataFrame:
     """Count the events of each label: those found, the true and the predicted ones.
 
     Parameters
@@ -119,7 +124,7 @@ def event_counts(y_true, y_pred, *, collar=0.2, offset_share=0.5):
     return pd.DataFrame(counts, index=pd.Index(labels))
 
 
-def event_error_rate(y_true, y_pred, *, collar=0.2, offset_share=0.5):
+def event_error_rate(y_true, y_pred, *, collar=0.2, offset_share=0.5) -> float:
     """Errors for each true event: substitutions, deletions and insertions.
 
     Events are matched as in :func:`event_f1`. A true and a predicted event that are left, agree in time and differ in

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ._validate import check_scores, mean_over_labels
 
 
-def multilabel_f1(y_true, y_pred, *, average="macro"):
+def multilabel_f1(y_true, y_pred, *, average="macro") -> Any:
     """Harmonic mean of precision and recall of predicted labels.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class SeenUnseenCurve(NamedTuple):
     unseen: np.ndarray
 
 
-def harmonic_mean(seen, unseen):
+def harmonic_mean(seen, unseen) -> Any:
     """Harmonic mean H = 2 S U / (S + U) of the figures on seen and on unseen labels, 0 where both are 0.
 
     Parameters
@@ -55,7 +55,7 @@ def harmonic_mean(seen, unseen):
     return float(mean) if mean.ndim == 0 else mean
 
 
-def generalized_accuracy(y_true, y_pred, seen):
+def generalized_accuracy(y_true, y_pred, seen) -> tuple[float, float]:
     """Accuracies S on the clips of seen labels and U on those of unseen ones, all labels being candidates.
 
     Parameters
@@ -93,7 +93,7 @@ def generalized_accuracy(y_true, y_pred, seen):
     return per_label_accuracy(y_true[trained], y_pred[trained]), per_label_accuracy(y_true[~trained], y_pred[~trained])
 
 
-def seen_unseen_curve(y_true, y_score, labels, seen):
+def seen_unseen_curve(y_true, y_score, labels, seen) -> SeenUnseenCurve:
     """Accuracies on seen and on unseen labels at every penalty on the scores of seen labels (calibrated stacking).
 
     Each clip has one penalty at which its prediction changes, from its best seen to its best unseen label: the
@@ -153,7 +153,7 @@ def seen_unseen_curve(y_true, y_score, labels, seen):
     return SeenUnseenCurve(np.concatenate([[-np.inf], penalty]), np.maximum(lost[-1] - lost, 0.0), gained)
 
 
-def ausuc(y_true, y_score, labels, seen):
+def ausuc(y_true, y_score, labels, seen) -> float:
     """Area under the curve of seen against unseen accuracy, over all penalties on seen labels.
 
     Parameters

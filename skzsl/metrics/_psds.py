@@ -37,7 +37,7 @@ def psds(
     alpha_ct=0.0,
     alpha_st=0.0,
     max_efpr=100.0,
-):
+) -> float:
     """Polyphonic sound detection score (PSDS): area under :func:`psd_roc` up to ``max_efpr``, as a share of the most.
 
     It is exact: every threshold that changes a detection counts, each label having its own.
@@ -140,7 +140,7 @@ def psd_roc(
     alpha_ct=0.0,
     alpha_st=0.0,
     max_efpr=100.0,
-):
+) -> PsdRoc:
     """Rate of true events found over the rate of false positives, at all thresholds.
 
     A threshold detects a label in the segments whose score is strictly above it, and adjacent ones are one detection.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import norm
 
@@ -11,7 +13,7 @@ _LABELS_AT_ONCE = 64
 _POSITIVES_AT_ONCE = 4096
 
 
-def mean_average_precision(y_true, y_score, *, average="macro"):
+def mean_average_precision(y_true, y_score, *, average="macro") -> Any:
     """Average precision of every label over the clips, averaged over labels (mAP).
 
     Parameters
@@ -54,7 +56,7 @@ def mean_average_precision(y_true, y_score, *, average="macro"):
     return mean_over_labels(values, average, "positive")
 
 
-def mean_roc_auc(y_true, y_score, *, average="macro"):
+def mean_roc_auc(y_true, y_score, *, average="macro") -> Any:
     """Area under the ROC curve of every label over the clips, averaged over labels.
 
     Parameters
@@ -101,7 +103,7 @@ def mean_roc_auc(y_true, y_score, *, average="macro"):
     return mean_over_labels(values, average, "positive and negative")
 
 
-def d_prime(y_true, y_score, *, average="auc"):
+def d_prime(y_true, y_score, *, average="auc") -> float:
     """Sensitivity index d' of the labels: how many deviations apart two normal distributions of equal AUC would lie.
 
     Parameters
@@ -142,7 +144,7 @@ def d_prime(y_true, y_score, *, average="auc"):
     return mean_over_labels(of_labels, "macro", "positive and negative")
 
 
-def lwlrap(y_true, y_score):
+def lwlrap(y_true, y_score) -> float:
     """Label-weighted label-ranking average precision: at each positive, the share of positives among labels above it.
 
     Parameters

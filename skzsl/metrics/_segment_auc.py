@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ._ranking import mean_roc_auc
@@ -10,7 +12,7 @@ from ._validate import check_segment_scores, mean_over_labels
 _VALUES_AT_ONCE = 1 << 20
 
 
-def segment_auc(y_true, y_score, *, mask=None, average="macro"):
+def segment_auc(y_true, y_score, *, mask=None, average="macro") -> Any:
     """Area under the ROC curve of every label over the present segments of all clips, averaged over labels.
 
     Parameters
@@ -55,7 +57,7 @@ def segment_auc(y_true, y_score, *, mask=None, average="macro"):
     return mean_over_labels(values, average, "positive and negative", unit="segment")
 
 
-def within_clip_auc(y_true, y_score, *, mask=None, average="macro"):
+def within_clip_auc(y_true, y_score, *, mask=None, average="macro") -> Any:
     """Area under the ROC curve of a clip's segments, averaged over the clips of a label, then over labels.
 
     A clip counts for the labels that sound in some of its present segments and not in all. How scores compare between

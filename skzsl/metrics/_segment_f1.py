@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ._events import check_average, check_event_pair, check_number, f1_of_counts, refuse_nothing_true
 
 
-def segment_f1(y_true, y_pred, *, resolution=1.0, average="micro"):
+def segment_f1(y_true, y_pred, *, resolution=1.0, average="micro") -> Any:
     """Harmonic mean of precision and recall of what sounds in each segment of ``resolution`` seconds.
 
     A label is in all segments that one of its events reaches into: onsets go down to the grid and offsets up, clip by
@@ -70,7 +72,7 @@ def segment_f1(y_true, y_pred, *, resolution=1.0, average="micro"):
     return f1_of_counts(hits, n_true, n_pred, labels, average)
 
 
-def segment_error_rate(y_true, y_pred, *, resolution=1.0):
+def segment_error_rate(y_true, y_pred, *, resolution=1.0) -> float:
     """Errors for each true label of a segment: substitutions, deletions and insertions.
 
     A missed and a wrong label of one segment are one substitution; missed labels beyond these are deletions, wrong

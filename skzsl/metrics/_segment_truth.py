@@ -24,7 +24,7 @@ class Coverage(NamedTuple):
     start: np.ndarray
 
 
-def segment_truth(events, edges, *, clips, labels, share=0.5):
+def segment_truth(events, edges, *, clips, labels, share=0.5) -> np.ndarray:
     """Which labels sound in which segments: an event table as an array.
 
     Events of one clip and label that overlap are united first, so that nothing counts twice.

@@ -5,7 +5,7 @@ import numpy as np
 from ._validate import check_labels
 
 
-def per_label_accuracy(y_true, y_pred):
+def per_label_accuracy(y_true, y_pred) -> float:
     """Top-1 accuracy averaged over the true labels, so that rare labels count like frequent ones.
 
     Parameters

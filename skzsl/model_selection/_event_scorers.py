@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .. import metrics
 from ..preprocessing import event_table
 from ..preprocessing._event_lists import event_labels
@@ -10,7 +12,7 @@ _OF_EVENTS = ("event_f1", "segment_f1", "event_error_rate", "segment_error_rate"
 _OF_SEGMENTS = ("psds", "segment_auc", "within_clip_auc")
 
 
-def event_scorer(metric="event_f1", *, labels=None, **settings):
+def event_scorer(metric="event_f1", *, labels=None, **settings) -> Callable[..., float]:
     """Score a detector against true events, in ``scoring=`` of a search or of ``cross_validate``.
 
     Parameters

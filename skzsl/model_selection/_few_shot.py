@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
 
 import numpy as np
@@ -45,13 +46,13 @@ class FewShotKFold(BaseCrossValidator):
 
     __metadata_request__split = {"groups": True}
 
-    def __init__(self, splitter=None, *, shots=5, shuffle=True, random_state=None):
+    def __init__(self, splitter=None, *, shots=5, shuffle=True, random_state=None) -> None:
         self.splitter = splitter
         self.shots = shots
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def split(self, X, y=None, groups=None):
+    def split(self, X, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of each fold.
 
         Parameters
@@ -97,7 +98,7 @@ class FewShotKFold(BaseCrossValidator):
                     )
                 yield known, new
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X=None, y=None, groups=None) -> int:
         """Count the folds.
 
         Parameters

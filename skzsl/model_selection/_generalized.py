@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Real
 
 import numpy as np
@@ -43,12 +44,12 @@ class GeneralizedSplit(BaseCrossValidator):
 
     __metadata_request__split = {"groups": True}
 
-    def __init__(self, splitter=None, *, seen_size=0.2, random_state=None):
+    def __init__(self, splitter=None, *, seen_size=0.2, random_state=None) -> None:
         self.splitter = splitter
         self.seen_size = seen_size
         self.random_state = random_state
 
-    def split(self, X, y=None, groups=None):
+    def split(self, X, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of each fold.
 
         Parameters
@@ -87,7 +88,7 @@ class GeneralizedSplit(BaseCrossValidator):
             joins = self._share(None if labels is None else labels[train], recordings[train], rng)
             yield train[~joins], np.sort(np.r_[test, train[joins]])
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X=None, y=None, groups=None) -> int:
         """Count the folds.
 
         Parameters

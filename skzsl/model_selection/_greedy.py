@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
@@ -10,6 +12,9 @@ from sklearn.utils import check_scalar, indexable
 
 from .._indicators import check_indicators, is_indicator
 from ..exceptions import LeakWarning, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class GreedyLabelFolds(BaseCrossValidator):
@@ -50,11 +55,11 @@ class GreedyLabelFolds(BaseCrossValidator):
     [0 3 5] [2 4]
     """
 
-    def __init__(self, n_folds=3, *, straddle="drop"):
+    def __init__(self, n_folds=3, *, straddle="drop") -> None:
         self.n_folds = n_folds
         self.straddle = straddle
 
-    def split(self, X, y=None, groups=None):
+    def split(self, X, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield rows to train and to test: every fold is tested once, and all others train.
 
         Parameters
@@ -73,7 +78,7 @@ class GreedyLabelFolds(BaseCrossValidator):
         """
         yield from self._parts(X, y, n_parts=2)
 
-    def rotations(self, X, y):
+    def rotations(self, X, y) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Yield rows to train, to validate and to test: every fold is tested once and validates once.
 
         With three folds, the protocol of the paper: fold i tests, fold i + 1 validates and the others train.
@@ -99,7 +104,7 @@ class GreedyLabelFolds(BaseCrossValidator):
             raise ValueError(f"n_folds={self.n_folds}; training, validation and test need at least 3.")
         yield from self._parts(X, y, n_parts=3)
 
-    def label_folds(self, y):
+    def label_folds(self, y) -> list[np.ndarray]:
         """List the labels of each fold.
 
         Parameters
@@ -115,7 +120,7 @@ class GreedyLabelFolds(BaseCrossValidator):
         y, folds = self._assign(y)
         return [y.labels[folds == fold] for fold in range(self.n_folds)]
 
-    def report(self, y):
+    def report(self, y) -> pd.DataFrame:
         """Count the labels and clips of each fold.
 
         Parameters
@@ -142,7 +147,7 @@ class GreedyLabelFolds(BaseCrossValidator):
             index=pd.RangeIndex(self.n_folds, name="fold"),
         )
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X=None, y=None, groups=None) -> int:
         """Count the folds.
 
         Parameters

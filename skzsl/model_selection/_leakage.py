@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics.pairwise import cosine_similarity
@@ -17,10 +18,13 @@ from ..text._base import split_words
 from ..text._label_vectors import LabelVectors
 from ._splitters import check_recordings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _SHOWN = 3
 
 
-def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None, min_similarity=0.9):
+def leakage_report(X, y, folds, *, groups=None, parents=None, text_encoder=None, min_similarity=0.9) -> pd.DataFrame:
     """List what training and test clips of each fold share, and warn of it.
 
     Parameters

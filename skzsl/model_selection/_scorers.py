@@ -58,7 +58,7 @@ _CANDIDATES = {"": "test", "zsl_": "unseen", "gzsl_": "all"}
 _TAKES = {"predict": "predictions", "decision_function": "scores"}
 
 
-def zero_shot_scorer(metric="accuracy", candidates="unseen", response_method="predict"):
+def zero_shot_scorer(metric="accuracy", candidates="unseen", response_method="predict") -> Callable[..., float]:
     """Make a scorer that gives the estimator its candidates and matches the columns of y by name.
 
     Parameters
@@ -106,7 +106,7 @@ def zero_shot_scorer(metric="accuracy", candidates="unseen", response_method="pr
     return _ZeroShotScorer(metric, candidates, response_method)
 
 
-def get_scorer(name):
+def get_scorer(name) -> Callable[..., float]:
     """Look a scorer up by name.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator, KFold
@@ -16,7 +16,7 @@ from .._labels import label_array
 class _LabelSplitter(BaseCrossValidator):
     """Base: a subclass lists (training labels, test labels), and the rows follow."""
 
-    def split(self, X, y=None, groups=None):
+    def split(self, X, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the rows of each fold.
 
         Parameters
@@ -38,7 +38,7 @@ class _LabelSplitter(BaseCrossValidator):
         for train_labels, test_labels in self._label_folds(labels):
             yield np.flatnonzero(train_labels[codes]), np.flatnonzero(test_labels[codes])
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X=None, y=None, groups=None) -> int:
         """Count the folds.
 
         Parameters
@@ -91,12 +91,12 @@ class ClassDisjointKFold(_LabelSplitter):
     [0 2 3] [1]
     """
 
-    def __init__(self, n_splits=5, *, shuffle=True, random_state=None):
+    def __init__(self, n_splits=5, *, shuffle=True, random_state=None) -> None:
         self.n_splits = n_splits
         self.shuffle = shuffle
         self.random_state = random_state
 
-    def get_n_splits(self, X=None, y=None, groups=None):
+    def get_n_splits(self, X=None, y=None, groups=None) -> int:
         """Count the folds.
 
         Parameters
@@ -132,7 +132,7 @@ class LeaveOneCategoryOut(_LabelSplitter):
     [[0, 2, 3], [1]]
     """
 
-    def __init__(self, categories):
+    def __init__(self, categories) -> None:
         self.categories = categories
 
     def _label_folds(self, labels):
@@ -156,7 +156,7 @@ class CategoryPairs(_LabelSplitter):
     [([0, 2], [1]), ([1], [0, 2])]
     """
 
-    def __init__(self, categories):
+    def __init__(self, categories) -> None:
         self.categories = categories
 
     def _label_folds(self, labels):
@@ -187,7 +187,7 @@ class WithinCategoryKFold(_LabelSplitter):
     [([0], [1]), ([1], [0]), ([3], [2]), ([2], [3])]
     """
 
-    def __init__(self, categories, n_splits=5, *, shuffle=True, random_state=None):
+    def __init__(self, categories, n_splits=5, *, shuffle=True, random_state=None) -> None:
         self.categories = categories
         self.n_splits = n_splits
         self.shuffle = shuffle

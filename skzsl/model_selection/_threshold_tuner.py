@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from sklearn.model_selection import check_cv
 
 from .._compat import StrOptions, fit_context
@@ -71,7 +73,7 @@ class ThresholdTuner(Tuner):
         "strategy": [StrOptions({"global", "per_label", "top_k"})],
     }
 
-    def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=None, n_jobs=None):
+    def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=None, n_jobs=None) -> None:
         self.estimator = estimator
         self.metric = metric
         self.strategy = strategy
@@ -79,7 +81,7 @@ class ThresholdTuner(Tuner):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, groups=None) -> Self:
         """Choose the threshold, and fit the estimator on all clips.
 
         Parameters
@@ -134,7 +136,7 @@ class ThresholdTuner(Tuner):
         if self.strategy == "per_label":
             self.threshold_ = {None: self.threshold_, **_threshold_of_labels(folds)}
 
-    def score(self, X, y):  # type: ignore[override]
+    def score(self, X, y) -> float:  # type: ignore[override]
         """Compute ``metric`` over the labels with a clip in y.
 
         Parameters

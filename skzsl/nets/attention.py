@@ -49,7 +49,7 @@ class TemporalAttentionModule(StandardizedModule):
         shift=None,
         weight=None,
         start=None,
-    ):
+    ) -> None:
         super().__init__(n_features, shift, weight)
         self.audio = nn.Sequential(nn.Dropout(dropout), *_layers([n_features, *audio_sizes]))
         self.text = nn.Sequential(*_layers([n_dims, *text_sizes]))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class BilinearModule(nn.Module):
     """Scores (n, C) from clips (n, d) and label vectors (C, k): ``clips @ weight @ vectors.T``."""
 
-    def __init__(self, n_features: int, n_dims: int, start=None):
+    def __init__(self, n_features: int, n_dims: int, start=None) -> None:
         super().__init__()
         weight = torch.zeros(n_features, n_dims) if start is None else torch.tensor(start, dtype=torch.float32)
         self.weight = nn.Parameter(weight)

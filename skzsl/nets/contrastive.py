@@ -55,7 +55,7 @@ class ContrastiveModule(StandardizedModule):
         shift=None,
         weight=None,
         start=None,
-    ):
+    ) -> None:
         super().__init__(n_features, shift, weight)
         if head == "cscm":
             self.head: nn.Module = CSCM(n_features, hidden_size, n_dims, dropout, token_grid)

@@ -36,7 +36,7 @@ class ConvStream(StandardizedModule):
 
     def __init__(
         self, n_features, log_odds, n_conv_layers, hidden_size, dropout=0.0, shift=None, weight=None, start=None
-    ):
+    ) -> None:
         super().__init__(n_features, shift, weight)
         log_odds = torch.as_tensor(log_odds, dtype=torch.float32)
         widths = [n_features] + [hidden_size] * n_conv_layers
@@ -108,7 +108,9 @@ class GlobalLocalModule(nn.Module):
         State to begin with.
     """
 
-    def __init__(self, global_stream, local_stream, n_windows, window, suppress=False, frozen=False, start=None):
+    def __init__(
+        self, global_stream, local_stream, n_windows, window, suppress=False, frozen=False, start=None
+    ) -> None:
         super().__init__()
         self.global_stream, self.local_stream = (module(**given) for module, given in (global_stream, local_stream))
         self.global_stream.requires_grad_(not frozen)

@@ -46,7 +46,7 @@ class MultiLevelAttentionModule(StandardizedModule):
         shift=None,
         weight=None,
         start=None,
-    ):
+    ) -> None:
         super().__init__(n_features, shift, weight)
         log_odds = torch.as_tensor(log_odds, dtype=torch.float32)
         widths = [n_features] + [hidden_size] * sum(depth for depth, _ in levels)

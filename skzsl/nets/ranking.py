@@ -22,7 +22,7 @@ class MultilabelRankingLoss(nn.Module):
         By how much a positive should outscore every negative.
     """
 
-    def __init__(self, margin=1.0):
+    def __init__(self, margin=1.0) -> None:
         super().__init__()
         self.margin = margin
         self._weights: dict = {}

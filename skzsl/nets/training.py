@@ -77,7 +77,7 @@ class EmbeddingNet(NeuralNet):
         averaged_epochs=0,
         random_state=None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(module, *args, **kwargs)
         self.fixed_inputs = fixed_inputs
         self.validation_fraction = validation_fraction

@@ -13,7 +13,7 @@ class WeightedRankingLoss(nn.Module):
     hinge, 0/0 = 0, the weight a constant in the gradient.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self._rank_weights = rank_weights(0)
 

@@ -18,7 +18,7 @@ _LIMITS = (
 _NO_SCORES = {"estimator", "indices"}  # that cross_validate returns too, when asked
 
 
-def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=None):
+def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=None) -> str:
     """Write the card of a saved model: what it is, what it was trained on, its labels, its scores and its limits.
 
     Parameters

@@ -8,6 +8,7 @@ import platform
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from importlib.metadata import version
+from typing import Any
 from zipfile import ZipFile
 
 from sklearn.base import BaseEstimator
@@ -24,7 +25,7 @@ from ._trust import refuse_untrusted, trusted_types
 _PACKAGES = ("skzsl", "scikit-learn", "numpy", "torch", "skorch", "skops")
 
 
-def save(model, path, *, note=None):
+def save(model, path, *, note=None) -> None:
     """Save an estimator, encoder, transformer, Pipeline or fitted search to one file, without pickle.
 
     What was learned is stored as arrays and plain values, in the format of skops, with a hash of every part. Text
@@ -96,7 +97,7 @@ def save(model, path, *, note=None):
         )
 
 
-def load(path, *, device=None, trusted=()):
+def load(path, *, device=None, trusted=()) -> Any:
     """Load what :func:`save` has saved, without running anything that the file says.
 
     Parameters
@@ -154,7 +155,7 @@ def load(path, *, device=None, trusted=()):
     return _read(path, trusted, device)
 
 
-def read_header(path):
+def read_header(path) -> dict[str, Any]:
     """Read what a file says of its model, without loading it.
 
     Parameters

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from .._labels import label_array
 from ..metrics._events import COLUMNS, check_events
 from ._indicator_frame import indicator_frame
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def event_table(event_lists, clips=None):
+
+def event_table(event_lists, clips=None) -> pd.DataFrame:
     """Put the events of every clip into one table.
 
     Parameters
@@ -49,7 +54,7 @@ def event_table(event_lists, clips=None):
     return table.astype({"onset": np.float64, "offset": np.float64})
 
 
-def event_lists(events, clips):
+def event_lists(events, clips) -> list[list[tuple[Any, float, float]]]:
     """Take a table of events apart into a list for each clip.
 
     Parameters

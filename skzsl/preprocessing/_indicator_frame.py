@@ -1,11 +1,18 @@
 """Lists of labels to a multi-label y."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._labels import label_array
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def indicator_frame(label_lists, labels=None, *, sep=None):
+
+def indicator_frame(label_lists, labels=None, *, sep=None) -> pd.DataFrame:
     """Make a multi-label y of lists of labels: a DataFrame with a column for each label and a row for each clip.
 
     Parameters

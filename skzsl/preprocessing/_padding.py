@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def pad_segments(clips):
+def pad_segments(clips) -> np.ndarray:
     """Stack clips of unequal length, padded at the end with zero segments, which every skzsl estimator takes as absent.
 
     Parameters

@@ -1,5 +1,7 @@
 """Segments to clip vectors."""
 
+from typing import Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -32,11 +34,11 @@ class SegmentPooling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     _parameter_constraints: dict = {"pooling": [StrOptions({"mean", "max", "mean+max"})]}
 
-    def __init__(self, pooling="mean"):
+    def __init__(self, pooling="mean") -> None:
         self.pooling = pooling
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Check X and remember its number of features.
 
         Parameters
@@ -54,7 +56,7 @@ class SegmentPooling(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._n_features_out = self.n_features_in_ * (2 if self.pooling == "mean+max" else 1)
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Pool every clip.
 
         Parameters

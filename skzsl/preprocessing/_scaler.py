@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -58,11 +60,11 @@ class EmbeddingScaler(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     _parameter_constraints: dict = {"pooling": [StrOptions({"mean+max"}), None]}
 
-    def __init__(self, pooling=None):
+    def __init__(self, pooling=None) -> None:
         self.pooling = pooling
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Measure the features.
 
         Parameters
@@ -86,7 +88,7 @@ class EmbeddingScaler(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._n_features_out = len(self.mean_)
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Scale clips.
 
         Parameters

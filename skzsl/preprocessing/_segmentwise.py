@@ -1,5 +1,7 @@
 """Any scikit-learn transformer, segment by segment."""
 
+from typing import Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
@@ -40,11 +42,11 @@ class Segmentwise(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict = {"transformer": [HasMethods(["fit", "transform"])]}
 
-    def __init__(self, transformer):
+    def __init__(self, transformer) -> None:
         self.transformer = transformer
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Fit the transformer on all present segments.
 
         Parameters
@@ -62,7 +64,7 @@ class Segmentwise(TransformerMixin, BaseEstimator):
         self.transformer_ = clone(self.transformer).fit(_present(segments))
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Transform every present segment.
 
         Parameters

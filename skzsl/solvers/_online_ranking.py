@@ -11,7 +11,7 @@ from .._stored import read_rows, shuffled_fills
 _CHUNK_BYTES = 8 << 20
 
 
-def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, random_state=None, coef=None):
+def online_ranking(clips, codes, vectors, *, lr, max_epochs, shuffle=True, random_state=None, coef=None) -> np.ndarray:
     """Learn the bilinear map by training algorithm 1, one clip at a time.
 
     For every clip, every wrong label whose loss ``1 + F(x, c) - F(x, y)`` is positive moves the map by

@@ -95,7 +95,7 @@ class TaggingNet(EpochTraining, EmbeddingClassifier):
         if self.balanced and not self.shuffle:
             raise ValueError("balanced=True draws the clips of every epoch anew; it needs shuffle=True.")
 
-    def predict_proba(self, X, labels=None, out=None):
+    def predict_proba(self, X, labels=None, out=None) -> np.ndarray:
         """Probabilities of the labels.
 
         Parameters

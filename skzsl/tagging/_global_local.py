@@ -173,7 +173,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         memory=None,
         random_state=None,
         verbose=False,
-    ):
+    ) -> None:
         self.global_net = global_net
         self.n_windows = n_windows
         self.window = window
@@ -204,7 +204,7 @@ class GlobalLocalAttentionClassifier(TaggingNet):
         self.random_state = random_state
         self.verbose = verbose
 
-    def windows(self, X):
+    def windows(self, X) -> tuple[np.ndarray, np.ndarray]:
         """Which labels chose which segments for the local stream.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._clip_scores import refuse_overflow
@@ -152,7 +153,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
         memory=None,
         random_state=None,
         verbose=False,
-    ):
+    ) -> None:
         self.architecture = architecture
         self.attention_activation = attention_activation
         self.hidden_size = hidden_size
@@ -179,7 +180,7 @@ class MultiLevelAttentionClassifier(TaggingNet):
         self.random_state = random_state
         self.verbose = verbose
 
-    def attention(self, X, labels=None, level=-1):
+    def attention(self, X, labels=None, level=-1) -> np.ndarray:
         """Weights that each label gives to the segments of each clip.
 
         Parameters

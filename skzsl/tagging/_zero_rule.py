@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -50,7 +52,7 @@ class ZeroRuleClassifier(EmbeddingClassifier):
     _takes_multilabel = True
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
+    def fit(self, X, y) -> Self:
         """Count the labels.
 
         Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Self
 from unicodedata import category
 
 import numpy as np
@@ -21,7 +22,7 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     _parameter_constraints: dict = {}
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Check the parameters and encode the texts once, so that anything missing is found now.
 
         Parameters
@@ -38,7 +39,7 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._learn(X)
         return self
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> np.ndarray:
         """Fit, and return the vectors of the texts, which are encoded once.
 
         Parameters
@@ -60,7 +61,7 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._n_features_out = vectors.shape[1]
         return vectors
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Encode texts.
 
         Parameters

@@ -68,7 +68,7 @@ class ClapTextEncoder(TextEncoder):
         "device": [str],
     }
 
-    def __init__(self, model, *, batch_size=32, device="cpu"):
+    def __init__(self, model, *, batch_size=32, device="cpu") -> None:
         self.model = model
         self.batch_size = batch_size
         self.device = device

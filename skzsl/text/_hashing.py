@@ -32,7 +32,7 @@ class HashingEncoder(TextEncoder):
 
     _parameter_constraints: dict = {"n_features": [Interval(Integral, 1, None, closed="left")]}
 
-    def __init__(self, n_features=256):
+    def __init__(self, n_features=256) -> None:
         self.n_features = n_features
 
     def _encode(self, texts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 from scipy.linalg import eigh
@@ -56,13 +57,13 @@ class TextKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         "n_landmarks": [Interval(Integral, 1, None, closed="left")],
     }
 
-    def __init__(self, gamma=1.0, *, linear=0.05, n_landmarks=1000):
+    def __init__(self, gamma=1.0, *, linear=0.05, n_landmarks=1000) -> None:
         self.gamma = gamma
         self.linear = linear
         self.n_landmarks = n_landmarks
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Keep landmarks.
 
         Parameters
@@ -85,7 +86,7 @@ class TextKernel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         self._n_features_out = len(self.map_) + X.shape[1]
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Map vectors.
 
         Parameters

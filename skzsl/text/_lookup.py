@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class VectorTable(Mapping):
     array([1., 0.])
     """
 
-    def __init__(self, texts, vectors):
+    def __init__(self, texts, vectors) -> None:
         self._rows = {text: row for row, text in enumerate(texts)}
         self._vectors = np.asarray(vectors)
         if self._vectors.ndim != 2 or not len(self._vectors) == len(self._rows) == len(texts):
@@ -39,7 +40,7 @@ class VectorTable(Mapping):
             )
 
     @classmethod
-    def of(cls, table):
+    def of(cls, table) -> Self:
         """Take the vectors of any table that :class:`LookupEncoder` takes."""
         texts = list(table) if isinstance(table, Mapping) else list(table.index)
         return cls(texts, np.stack(list(table.values())) if isinstance(table, Mapping) else table.to_numpy())
@@ -89,7 +90,7 @@ class LookupEncoder(TextEncoder):
     array([[0., 1.]])
     """
 
-    def __init__(self, table):
+    def __init__(self, table) -> None:
         self.table = table
 
     def _encode(self, texts):

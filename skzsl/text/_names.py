@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Self
 from unicodedata import category
 
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -33,7 +34,7 @@ class NameReader(TransformerMixin, BaseEstimator):
     ['dog bark', 'Glass shatter', 'Car Horn', 'children playing', 'TV on']
     """
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Check the names; nothing is learned.
 
         Parameters
@@ -50,7 +51,7 @@ class NameReader(TransformerMixin, BaseEstimator):
         check_texts(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> list[str]:
         """Read names.
 
         Parameters

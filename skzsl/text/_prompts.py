@@ -64,7 +64,7 @@ class Prompts(_Averaging):
     (2, 8)
     """
 
-    def __init__(self, encoder=None, templates="the sound of {label}"):
+    def __init__(self, encoder=None, templates="the sound of {label}") -> None:
         self.encoder = encoder
         self.templates = templates
 
@@ -102,7 +102,7 @@ class WordAverage(_Averaging):
     array([[0.5, 0.5]])
     """
 
-    def __init__(self, encoder=None):
+    def __init__(self, encoder=None) -> None:
         self.encoder = encoder
 
     def _parts(self, texts):

@@ -60,7 +60,7 @@ class SentenceEncoder(TextEncoder):
         "device": [str, None],
     }
 
-    def __init__(self, model="all-MiniLM-L6-v2", *, batch_size=32, device=None):
+    def __init__(self, model="all-MiniLM-L6-v2", *, batch_size=32, device=None) -> None:
         self.model = model
         self.batch_size = batch_size
         self.device = device

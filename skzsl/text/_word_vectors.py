@@ -69,7 +69,7 @@ class WordVectorEncoder(TextEncoder):
         "oov": [StrOptions({"error", "warn", "zero"})],
     }
 
-    def __init__(self, path, *, lowercase=True, oov="error"):
+    def __init__(self, path, *, lowercase=True, oov="error") -> None:
         self.path = path
         self.lowercase = lowercase
         self.oov = oov

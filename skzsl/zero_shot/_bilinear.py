@@ -151,7 +151,7 @@ class ZeroShotBilinear(EpochTraining, BilinearScores, ZeroShotClassifier):
         memory=None,
         random_state=None,
         verbose=False,
-    ):
+    ) -> None:
         self.text_encoder = text_encoder
         self.solver = solver
         self.init = init

@@ -185,7 +185,7 @@ class ZeroShotContrastive(EpochTraining, PooledClips, MultilabelZeroShotClassifi
         memory=None,
         random_state=None,
         verbose=False,
-    ):
+    ) -> None:
         self.text_encoder = text_encoder
         self.head = head
         self.init = init

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Self
 
 import numpy as np
 from sklearn.base import clone
@@ -122,7 +123,7 @@ class ZeroShotConvex(CosineClassifier):
         seen_penalty=0.0,
         label_texts=None,
         memory=None,
-    ):
+    ) -> None:
         self.text_encoder = text_encoder
         self.classifier = classifier
         self.source_labels = source_labels
@@ -138,7 +139,7 @@ class ZeroShotConvex(CosineClassifier):
         return (*super()._post_fit, "n_top")
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Fit the classifier or, with ``source_labels``, note the labels.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from .._compat import fit_context
 from .._fitting import all_or_nothing
 from .._segments import check_segments
@@ -61,7 +63,7 @@ class ZeroShotNearest(CosineClassifier):
     array(['rain', 'storm'], dtype='<U5')
     """
 
-    def __init__(self, text_encoder, *, threshold=0.3, temperature=0.07, seen_penalty=0.0, label_texts=None):
+    def __init__(self, text_encoder, *, threshold=0.3, temperature=0.07, seen_penalty=0.0, label_texts=None) -> None:
         self.text_encoder = text_encoder
         self.threshold = threshold
         self.temperature = temperature
@@ -69,7 +71,7 @@ class ZeroShotNearest(CosineClassifier):
         self.label_texts = label_texts
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Note the labels; nothing is trained.
 
         Parameters

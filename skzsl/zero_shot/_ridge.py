@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -170,7 +171,7 @@ class ZeroShotRidge(RidgeMap):
         seen_penalty=0.0,
         label_texts=None,
         memory=None,
-    ):
+    ) -> None:
         self.text_encoder = text_encoder
         self.alpha_audio = alpha_audio
         self.alpha_text = alpha_text
@@ -182,7 +183,7 @@ class ZeroShotRidge(RidgeMap):
         self.memory = memory
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None) -> Self:
         """Learn from clips and the labels they carry.
 
         Parameters
@@ -220,7 +221,7 @@ class ZeroShotRidge(RidgeMap):
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Add clips to those learned from so far; the map is then that of all together.
 
         Labels met for the first time join in, and all earlier clips count as clips without them. The text encoder is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import partial
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 from scipy.stats import rankdata
@@ -126,7 +127,7 @@ class ZeroShotRidgeCV(RidgeMap):
         seen_penalty=0.0,
         label_texts=None,
         memory=None,
-    ):
+    ) -> None:
         self.text_encoder = text_encoder
         self.alphas_audio = alphas_audio
         self.alphas_text = alphas_text
@@ -144,7 +145,7 @@ class ZeroShotRidgeCV(RidgeMap):
         return super()._post_fit if self.scoring is None else ()
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, groups=None):
+    def fit(self, X, y, *, groups=None) -> Self:
         """Choose the regularisers and learn from all clips with them.
 
         Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Self
 
 import joblib
 import numpy as np
@@ -88,7 +89,9 @@ class ScoreNormalizer(MetaClassifier):
         "seen_penalty": SEEN_PENALTY,
     }
 
-    def __init__(self, estimator, *, norm="zt", n_cohort=2000, threshold=2.0, temperature=1.0, seen_penalty=0.0):
+    def __init__(
+        self, estimator, *, norm="zt", n_cohort=2000, threshold=2.0, temperature=1.0, seen_penalty=0.0
+    ) -> None:
         self.estimator = estimator
         self.norm = norm
         self.n_cohort = n_cohort
@@ -97,7 +100,7 @@ class ScoreNormalizer(MetaClassifier):
         self.seen_penalty = seen_penalty
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y) -> Self:
         """Fit the estimator and keep a cohort.
 
         Parameters

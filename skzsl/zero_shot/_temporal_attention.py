@@ -184,7 +184,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         memory=None,
         random_state=None,
         verbose=False,
-    ):
+    ) -> None:
         self.text_encoder = text_encoder
         self.alpha = alpha
         self.threshold = threshold
@@ -214,7 +214,7 @@ class ZeroShotTemporalAttention(EpochTraining, MultilabelZeroShotClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    def attention(self, X, labels=None):
+    def attention(self, X, labels=None) -> np.ndarray:
         """Weights that each label gives to the segments of each clip.
 
         Parameters
