@@ -15,7 +15,7 @@ from skzsl.metrics import mean_average_precision
 from skzsl.text import LookupEncoder
 
 ORDERS = ("in memory", "in blocks", "in blocks, sorted by label")
-MODELS = ("temporal attention", "multi-level attention")
+MODELS = ("temporal attention",)
 SEEDS, N_LABELS, SHARE = (0, 1, 2), 50, 10
 
 
