@@ -10,7 +10,7 @@ PLAIN := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUC
 	NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=$${OPENBLAS_CORETYPE:-Prescott} \
 	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" SKZSL_TEST_THREADS=2 SKZSL_MUTATIONS=10
 
-.PHONY: demo test test-portable test-lowest test-package test-site browser coverage lint docs bench clean
+.PHONY: demo test test-portable test-lowest test-package test-site browser gpu coverage lint docs bench clean
 
 demo: .venv/.demo
 	$(BIN)/python examples/plot_quickstart.py
@@ -41,6 +41,10 @@ test-site: docs .venv/.site
 browser:
 	apt-get install --yes --no-install-recommends chromium chromium-driver
 
+# The tests that need a GPU, then its speed and memory, in 8 minutes at most; torch has to be a build with CUDA.
+gpu: .venv/.test .venv/.bench
+	$(BIN)/python benchmarks/gpu.py
+
 coverage: .venv/.test
 	$(PYTEST) --cov=skzsl
 
@@ -52,9 +56,9 @@ lint: .venv/.test
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-BENCHMARKS := persistence defaults parts sizes scale shuffling few_clips unknown events recording tagging_ensemble compare_esc50 compare_audioset esc50 speed_bilinear \
-	audioset_zero_shot audioset_tagging semanticac soundscapes search speed_ridge speed_metrics speed_ranking_loss \
-	speed_nets speed_contrastive memory
+BENCHMARKS := persistence defaults parts sizes scale shuffling few_clips unknown events recording tagging_ensemble \
+	compare_esc50 compare_audioset esc50 speed_bilinear audioset_zero_shot audioset_tagging semanticac soundscapes \
+	search speed_ridge speed_metrics speed_ranking_loss speed_nets speed_contrastive memory
 bench: .venv/.bench
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py
