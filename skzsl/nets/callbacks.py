@@ -71,11 +71,11 @@ def check_callbacks(callbacks):
 
 
 class Accelerate(Callback):
-    """Train on all processes of ``accelerate launch``, for ``callbacks`` of the models that train nets.
+    """Train on all processes of ``accelerate launch`` or ``torchrun``, for ``callbacks`` of the models that train nets.
 
     Every process calls the same fit with the same clips and an integer as ``random_state``. Each takes its share of
-    every batch, gradients are averaged, and all end with the weights of one process, but for rounding.
-    It needs ``pip install 'skzsl[accelerate]'``.
+    every batch, gradients are averaged, and all end with the same weights: without dropout, which draws otherwise,
+    those of one process but for rounding. It needs ``pip install 'skzsl[accelerate]'``.
 
     Raises
     ------
@@ -88,7 +88,8 @@ class Accelerate(Callback):
 
     Notes
     -----
-    Pass ``device="cpu"`` or, with a GPU for each process, leave "auto". Validation, if any, is done by every process.
+    On one machine without a GPU, ``ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train.py`` starts two processes;
+    ``accelerate launch --cpu`` starts one. Validation, if any, is done by every process.
     Write files on the main process only: ``if accelerate.PartialState().is_main_process: skzsl.save(model, path)``.
 
     Examples
