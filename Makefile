@@ -5,12 +5,16 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # A process for each core, of about 1 GB, and 8 at most.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 # The kernels of the plainest processor, in torch, oneDNN, MKL (its first switch acts on Intel alone), numba, OpenBLAS and
-# numpy, and two threads a process. Damaged files are the same on all, so fewer are read.
+# numpy, and two threads a process.
 PLAIN := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2 MKL_CBWR=COMPATIBLE \
 	NUMBA_CPU_NAME=generic OPENBLAS_CORETYPE=$${OPENBLAS_CORETYPE:-Prescott} \
-	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" SKZSL_TEST_THREADS=2 SKZSL_MUTATIONS=10
+	NPY_DISABLE_CPU_FEATURES="X86_V3 X86_V4 AVX512_ICL AVX512_SPR" SKZSL_TEST_THREADS=2
+# What reads files, refuses bad input or is about processes computes nothing that differs between processors.
+ALIKE := datasets benchmarks persistence/test_damage.py persistence/test_saving_hard.py test_damaged_files.py \
+	test_malicious_files.py test_bad_input.py test_docs.py test_hard_use.py test_architecture.py \
+	test_lazy.py test_commands.py
 
-.PHONY: demo test test-portable test-lowest test-package test-site browser coverage lint docs bench clean
+.PHONY: demo test test-portable test-lowest test-package test-site browser gpu coverage lint docs bench clean
 
 demo: .venv/.demo
 	$(BIN)/python examples/plot_quickstart.py
@@ -20,7 +24,7 @@ test: .venv/.test
 
 # What holds under both has not been tuned to one processor.
 test-portable: .venv/.test
-	$(PLAIN) $(PYTEST)
+	$(PLAIN) $(PYTEST) $(ALIKE:%=--ignore=tests/%) tests
 
 # The oldest versions that pyproject.toml names, beside the others. On Linux the oldest torch comes with gigabytes of CUDA.
 LOWEST := .venv/lowest/bin/python
@@ -41,6 +45,10 @@ test-site: docs .venv/.site
 browser:
 	apt-get install --yes --no-install-recommends chromium chromium-driver
 
+# The tests that need a GPU, then its speed and memory, in 8 minutes at most; torch has to be a build with CUDA.
+gpu: .venv/.test .venv/.bench
+	$(BIN)/python benchmarks/gpu.py
+
 coverage: .venv/.test
 	$(PYTEST) --cov=skzsl
 
@@ -52,9 +60,9 @@ lint: .venv/.test
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-BENCHMARKS := persistence defaults parts sizes events recording tagging_ensemble compare_esc50 compare_audioset esc50 speed_bilinear \
-	audioset_zero_shot audioset_tagging semanticac soundscapes search speed_ridge speed_metrics speed_ranking_loss \
-	speed_nets speed_contrastive memory
+BENCHMARKS := persistence defaults parts sizes scale shuffling few_clips unknown events recording tagging_ensemble \
+	compare_esc50 compare_audioset esc50 speed_bilinear audioset_zero_shot audioset_tagging semanticac soundscapes \
+	search speed_ridge speed_metrics speed_ranking_loss speed_nets speed_contrastive memory
 bench: .venv/.bench
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py

@@ -20,7 +20,7 @@ def make_file(path):
     X.flush()
 
 
-def measure(path, what, name, n_labels):
+def measure(path, what, name, n_labels, device="cpu"):
     """Peak resident memory of this process in MB, and what it had before the call."""
     import torch
 
@@ -31,7 +31,7 @@ def measure(path, what, name, n_labels):
     rng = np.random.default_rng(0)
     y = np.zeros((len(X), n_labels), dtype=np.uint8)
     y[np.arange(len(X)), rng.integers(0, n_labels, len(X))] = 1
-    settings = {"hidden_size": 128, "max_epochs": 1, "random_state": 0}
+    settings = {"hidden_size": 128, "max_epochs": 1, "random_state": 0, "device": device}
     both = {"global-local": GlobalLocalAttentionClassifier(), "1-A": MultiLevelAttentionClassifier("1-A")}
     model = both[name].set_params(**settings)
     if what == "predict":
@@ -51,7 +51,8 @@ def measure_alone(path, *case):
 def calls(arguments):
     """One call for each case, on the same file."""
     path = arguments.scratch / "clips.npy"
-    return {f"{what} {name}, {n} labels": (measure_alone, path, what, name, n) for what, name, n in CASES}
+    on = () if arguments.device == "cpu" else (arguments.device,)
+    return {f"{what} {name}, {n} labels": (measure_alone, path, what, name, n, *on) for what, name, n in CASES}
 
 
 def tables(figures):
@@ -67,4 +68,4 @@ def tables(figures):
 
 
 if __name__ == "__main__":
-    run("memory", calls, tables)
+    run("memory", calls, tables, device={"default": "cpu", "help": "cpu or cuda"})

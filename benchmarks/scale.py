@@ -129,14 +129,134 @@ def measure_text(n_labels):
     return {**found, "peak": memory("VmHWM"), "size": vectors.nbytes / 1e6, "dims": vectors.shape[1]}
 
 
+CLIPS, SHAPE, SEEN = (20_000, 200_000, 2_000_000), (10, 128), 50
+MODELS = ("ridge", "bilinear, online", "contrastive", "temporal attention", "multi-level, 527 labels")
+
+
+def sizes(name):
+    """Numbers of clips that a model is measured on: the largest net would take hours for the most."""
+    return CLIPS[:2] if name.startswith("multi-level") else CLIPS
+
+
+def make_file(path):
+    """Write clips whose labels move their features, a part at a time."""
+    X = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(CLIPS[-1], *SHAPE))
+    rng = np.random.default_rng(0)
+    shifts = rng.integers(0, 40, (SEEN, 1, SHAPE[1]), dtype=np.uint8)
+    for start in range(0, len(X), 20_000):
+        noise = rng.integers(1, 200, (20_000, *SHAPE), dtype=np.uint8)
+        X[start : start + 20_000] = noise + shifts[np.arange(start, start + 20_000) % SEEN]
+    X.flush()
+
+
+def measure_clips(path, name, n_clips):
+    """Clips a second of reading, of a fit of one pass and of predictions, and the peak of memory in all."""
+    import torch
+
+    torch.set_num_threads(1)
+    X = np.load(path, mmap_mode="r")[:n_clips]
+    model, y = learner(name, n_clips)
+    before, found = memory("VmHWM"), {}
+    start = time.perf_counter()
+    with open(path, "rb") as file:
+        file.seek(X.offset)
+        for first in range(0, n_clips, 4096):
+            np.fromfile(file, np.uint8, min(4096, n_clips - first) * SHAPE[0] * SHAPE[1]).sum(dtype=np.int64)
+    found["read"] = n_clips / (time.perf_counter() - start)
+    times = {"train": partial(model.fit, X, y), "predict": partial(model.predict, X)}
+    for what, call in times.items():
+        call() if n_clips < 100_000 else None  # what is loaded and compiled in a first call does not count
+        start = time.perf_counter()
+        call()
+        found[what] = n_clips / (time.perf_counter() - start)
+    return {**found, "before": before, "peak": memory("VmHWM")}
+
+
+def learner(name, n_clips):
+    """Build a model that makes one pass over the clips, and their labels."""
+    from scipy import sparse
+
+    from skzsl import (
+        MultiLevelAttentionClassifier,
+        ZeroShotBilinear,
+        ZeroShotContrastive,
+        ZeroShotRidge,
+        ZeroShotTemporalAttention,
+    )
+    from skzsl.text import HashingEncoder
+
+    names, codes = names_of(527), np.arange(n_clips) % SEEN
+    if name == "multi-level, 527 labels":
+        others = np.random.default_rng(1).integers(SEEN, 527, (n_clips, 2))
+        columns, starts = np.column_stack([codes, others]).ravel(), np.arange(0, 3 * n_clips + 1, 3)
+        y = sparse.csr_array((np.ones(len(columns), np.uint8), columns, starts), shape=(n_clips, 527))
+        y.sum_duplicates()
+        y.data[:] = 1
+        return MultiLevelAttentionClassifier(max_epochs=1, averaged_epochs=0, random_state=0), y
+    kinds = {"bilinear, online": ZeroShotBilinear, "contrastive": ZeroShotContrastive}
+    settings = {"max_epochs": 1, "random_state": 0}
+    if name == "ridge":
+        model = ZeroShotRidge(HashingEncoder())
+    else:
+        model = kinds.get(name, ZeroShotTemporalAttention)(HashingEncoder(), **settings)
+    return model, np.array(names[:SEEN])[codes]
+
+
+def measure_decode(n_clips):
+    """Clips a second out of TFRecords: into memory, and read where they are."""
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from skzsl.datasets import load_audioset_vggish
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # where the writer is that tests hold the reader to
+    from tfrecords import clip_record, framed
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        with open(Path(folder) / "shard.tfrecord", "wb") as file:
+            for number in range(n_clips):
+                file.write(framed(clip_record(number, [number % 527]).record))
+        for what, in_memory in {"into memory": True, "where they are": False}.items():
+            start = time.perf_counter()
+            clips = load_audioset_vggish(folder, labels=names_of(527), in_memory=in_memory).X
+            for first in range(0, n_clips, 4096):
+                np.asarray(clips[first : first + 4096])
+            found[what] = n_clips / (time.perf_counter() - start)
+    return found
+
+
+def measure_alone(path, *case):
+    """Measure in a process of its own."""
+    if not path.exists():
+        make_file(path)
+    return in_process(measure_clips, str(path), *case)
+
+
 def calls(arguments):
     """All cases."""
     labels = {f"{name}, {n} labels": (in_process, measure_labels, name, n) for n in LABELS for name in SCORERS}
-    return labels | {f"text of {n} labels": (in_process, measure_text, n) for n in LABELS}
+    texts = {f"text of {n} labels": (in_process, measure_text, n) for n in LABELS}
+    path = arguments.scratch / "clips.npy"
+    clips = {f"{name}, {n} clips": (measure_alone, path, name, n) for n in CLIPS for name in MODELS if n in sizes(name)}
+    return labels | texts | {"decode": (in_process, measure_decode, 2_000)} | clips
 
 
 def tables(figures):
-    """Labels and texts."""
+    """Labels, texts and clips."""
+    yield "Many labels: a model against a loop in blocks written by hand, one thread", *of_labels(figures)
+    yield "Many label texts: with_labels of a fitted model, text_encoder=None, one thread", *of_texts(figures)
+    yield "Many clips (10 x 128, uint8, a memory map): clips a second in one pass, one thread", *of_clips(figures)
+
+    rows = [[what, f"{clips:,.0f}"] for what, clips in figures["decode"].items()]
+    yield "AudioSet's TFRecords: clips a second, one thread", ["read", "clips/s"], rows
+
+
+def of_labels(figures):
+    """A row for each model and number of labels."""
+    header = ["model", "labels", "clips", "predict, million scores/s", "of the loop's time", f"tag(top_k={K})"]
+    header += ["of the loop's time", "memory, MB", "with_labels, s"]
     rows = []
     for name in SCORERS:
         for n_labels, n_clips in LABELS.items():
@@ -146,17 +266,33 @@ def tables(figures):
             peak = f"{found['peak'] - found['before']:.0f}"
             rows.append([name, f"{n_labels:,}", f"{n_clips:,}", cells[0], ratios[0], cells[1], ratios[1], peak])
             rows[-1].append(f"{found['again']:.2f}")
-    header = ["model", "labels", "clips", "predict, million scores/s", "of the loop's time", f"tag(top_k={K})"]
-    header += ["of the loop's time", "memory, MB", "with_labels, s"]
-    yield "Many labels: a model against a loop in blocks written by hand, one thread", header, rows
-    rows = []
+    return header, rows
+
+
+def of_texts(figures):
+    """A row for each number of labels."""
+    header, rows = ["labels", "first, s", "again, s", "texts/s", "vectors, MB", "memory above that of the fit, MB"], []
     for n_labels in LABELS:
         found = figures[f"text of {n_labels} labels"]
         seconds = [f"{found[what]:.2f}" for what in ("first", "again")]
         sizes = [f"{found['size']:.0f}", f"{found['peak'] - found['before']:.0f}"]
         rows.append([f"{n_labels:,}", *seconds, f"{n_labels / found['first']:.0f}", *sizes])
-    header = ["labels", "first, s", "again, s", "texts/s", "vectors, MB", "memory above that of the fit, MB"]
-    yield "Many label texts: with_labels of a fitted model, text_encoder=None, one thread", header, rows
+    return header, rows
+
+
+def of_clips(figures):
+    """A row for each model: clips a second, and how many of them the most clips have of the fewest's."""
+    header = ["model", "clips", "read", "train", "of that of 20,000", "predict", "of that of 20,000", "peak, MB"]
+    rows = []
+    for name in MODELS:
+        few = figures[f"{name}, {CLIPS[0]} clips"]
+        for n_clips in sizes(name):
+            found = figures[f"{name}, {n_clips} clips"]
+            cells = [f"{found['read']:,.0f}"]
+            for what in ("train", "predict"):
+                cells += [f"{found[what]:,.0f}", f"{found[what] / few[what]:.2f}"]
+            rows.append([name, f"{n_clips:,}", *cells, f"{found['peak']:.0f}"])
+    return header, rows
 
 
 if __name__ == "__main__":

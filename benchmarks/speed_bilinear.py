@@ -144,9 +144,9 @@ def time_minibatch(model, sizes, batch_size, epochs, threads):
     table = dict(zip(labels, vectors, strict=True))
 
     def plain(**options):
-        weight = torch.zeros(clips.shape[1], vectors.shape[1], requires_grad=True)
+        weight = torch.zeros(clips.shape[1], vectors.shape[1], requires_grad=True, device=model.device)
         optimizer, loss_of = torch.optim.AdamW([weight], lr=0.01, weight_decay=0.0, **options), WeightedRankingLoss()
-        X, y, V = (torch.from_numpy(array) for array in (clips, codes, vectors))
+        X, y, V = (torch.from_numpy(array).to(model.device) for array in (clips, codes, vectors))
         generator = torch.Generator().manual_seed(0)
         for _ in range(epochs):
             losses = []
@@ -165,7 +165,7 @@ def time_minibatch(model, sizes, batch_size, epochs, threads):
         "plain loop": plain,
         "plain loop, fused optimiser": lambda: plain(fused=True),
     }
-    return alternate(calls, 7)
+    return alternate(calls, 7, torch.cuda.synchronize if model.device == "cuda" else None)
 
 
 CONTENDERS = {"numpy": rank_one, "ours": ours}
@@ -185,8 +185,9 @@ def minibatch_key(sizes, batch_size, epochs, threads):
     return f"minibatch {sizes}, batch {batch_size}, {epochs} epochs, {threads} threads"
 
 
-def calls(_):
-    """The online solver, LightFM where it is installed, and the minibatch solver."""
+def calls(arguments):
+    """The online solver, LightFM where it is installed, and the minibatch solver, which alone can use a GPU."""
+    solver = clone(SOLVER).set_params(device=arguments.device)
     found = {"compilation": (time_compilation,)}
     for key, (threads, learnable) in ONLINE.items():
         problem = {**REFERENCE, "learnable": learnable}
@@ -194,7 +195,7 @@ def calls(_):
     found |= {str(sizes): (time_online, sizes, CONTENDERS, 1, 3) for sizes in PROBLEMS}
     if importlib.util.find_spec("lightfm"):
         found["lightfm"] = (time_lightfm, REFERENCE)
-    return found | {minibatch_key(*case): (time_minibatch, SOLVER, *case) for case in MINIBATCH}
+    return found | {minibatch_key(*case): (time_minibatch, solver, *case) for case in MINIBATCH}
 
 
 def tables(figures):
@@ -235,4 +236,4 @@ def tables(figures):
 
 
 if __name__ == "__main__":
-    run("speed_bilinear", calls, tables)
+    run("speed_bilinear", calls, tables, device={"default": "cpu", "help": "cpu or cuda"})

@@ -23,6 +23,7 @@ from .preprocessing import indicator_frame as indicator_frame
 from .tagging import GlobalLocalAttentionClassifier as GlobalLocalAttentionClassifier
 from .tagging import MultiLevelAttentionClassifier as MultiLevelAttentionClassifier
 from .tagging import ZeroRuleClassifier as ZeroRuleClassifier
+from .zero_shot import FewShotAdapter as FewShotAdapter
 from .zero_shot import ScoreNormalizer as ScoreNormalizer
 from .zero_shot import ZeroShotBilinear as ZeroShotBilinear
 from .zero_shot import ZeroShotContrastive as ZeroShotContrastive

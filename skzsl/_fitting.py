@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_memory
 
 from ._atomic import FULL
+from ._stored import StoredRows, content, opened
 from .exceptions import warn
 
 
@@ -32,10 +34,11 @@ def fit_remembered(estimator, X, y, **others):
     A training with the same data, ``others`` of ``fit`` and other parameters is looked up instead of repeated.
     """
     arguments = {"X": X, "y": y, **others}
+    hashed = {**arguments, "X": _in_short(X)}
     defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in estimator._post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
     # Hashed here, since joblib would hash more slowly and keep what is printed of tables of vectors.
-    key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), arguments), hash_name="sha1")
+    key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), hashed), hash_name="sha1")
     remembered = check_memory(estimator.memory).cache(_fitted_attributes, ignore=["estimator", "arguments"])
     try:
         attributes = remembered(key, plain, arguments)
@@ -54,6 +57,17 @@ def fit_remembered(estimator, X, y, **others):
         vars(estimator).update(attributes)
         estimator._check_thresholds()  # the training had the default
     return estimator
+
+
+def _in_short(X):
+    """X to hash; of clips that are stored, what they hold, and not where they are."""
+    X = opened(X)
+    if not isinstance(X, StoredRows):
+        return X
+    found = hashlib.blake2b(repr((X.shape, str(X.dtype))).encode())
+    for block in content(X):
+        found.update(block.data)
+    return found.hexdigest()
 
 
 def _parameters(estimator):

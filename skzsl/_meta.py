@@ -50,6 +50,9 @@ class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
         """Scores to make probabilities of."""
         return scores
 
+    def _share(self, scores, clips):
+        return final_estimator(self.estimator_)._share(scores, clips)
+
     def _combine(self, clips, evidence, bend):
         return final_estimator(self.estimator_)._combine(clips, evidence, bend)
 

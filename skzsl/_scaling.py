@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,29 +27,27 @@ class Scaling:
     pooled: bool
 
     @classmethod
-    def of(cls, segments: Segments, *, pooled: bool) -> Scaling:
+    def of(cls, segments: Segments, *, pooled: bool, weights: np.ndarray | None = None) -> Scaling:
         """Measure clips, in one pass over them.
 
         The weight of a feature is ``share / sqrt(deviation)``: its standard deviation, and the share of its variance
         over segments that lies between clips (1 where a clip is one vector, or all have one mean). A feature that is
-        constant has weight 0, unless all are. Segments have a mean square of 1 over all features.
+        constant has weight 0, unless all are. Segments have a mean square of 1 over all features. ``weights`` (n,) are
+        how often each clip counts.
 
         Raises
         ------
         ValueError
             If sums or squares overflow.
         """
-        n_features, several = segments.values.shape[-1], segments.lengths is not None
-        of_segments, of_means, of_maxima = (Moments(n_features) for _ in range(3))
+        return cls.of_moments(ClipMoments.of(segments, pooled=pooled, weights=weights), pooled=pooled)
+
+    @classmethod
+    def of_moments(cls, moments: ClipMoments, *, pooled: bool) -> Scaling:
+        """Make it of what was measured, here or in several places."""
+        of_segments, of_means, of_maxima = moments
+        n_features, several = len(of_segments.mean), of_means.count > 0
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows in row_chunks(segments.values):
-                clips = segments[rows]
-                block, mask = clips.three_d(), clips.mask()
-                of_segments.add(block.reshape(-1, n_features) if mask.all() else block[mask])
-                if several:
-                    of_means.add(clips.mean())
-                if several and pooled:
-                    of_maxima.add(clips.max())
             variance, between = of_segments.variance(), of_means.variance()
             used = [of_means, of_maxima] if several and pooled else [of_segments]
             variances = np.concatenate([moments.variance() for moments in used])
@@ -121,6 +120,11 @@ class ClipVectors:
         return row_chunks(self._segments.values)
 
     @property
+    def source(self):
+        """Clips that the vectors are made of."""
+        return self._segments.values
+
+    @property
     def streamed(self) -> bool:
         """Whether the clips are stored and too many to be held, so that they are to be read in runs."""
         return isinstance(self._segments.values, StoredRows) and not fits(self.shape, self.dtype)
@@ -140,27 +144,77 @@ class ClipVectors:
         return vectors
 
 
+class ClipMoments(NamedTuple):
+    """Moments of the segments of clips and, where a clip has several, of their means and maxima."""
+
+    segments: Moments
+    means: Moments
+    maxima: Moments
+
+    @classmethod
+    def of(cls, segments: Segments, *, pooled: bool, weights: np.ndarray | None = None) -> ClipMoments:
+        """Measure clips in one pass over them, the maxima only if they are ``pooled``."""
+        n_features, several = segments.values.shape[-1], segments.lengths is not None
+        of_segments, of_means, of_maxima = found = cls(*(Moments(n_features) for _ in range(3)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in row_chunks(segments.values):
+                clips, often = segments[rows], None if weights is None else weights[rows]
+                block, mask = clips.three_d(), clips.mask()
+                of_each = None if often is None else np.broadcast_to(often[:, None], mask.shape)[mask]
+                of_segments.add(block.reshape(-1, n_features) if mask.all() else block[mask], of_each)
+                if several:
+                    of_means.add(clips.mean(), often)
+                if several and pooled:
+                    of_maxima.add(clips.max(), often)
+        return found
+
+    def __add__(self, other):
+        """Moments over the clips of both."""
+        return ClipMoments(*(own.joined(others) for own, others in zip(self, other, strict=True)))
+
+
 class Moments:
-    """Mean and variance of each feature over rows that come in blocks."""
+    """Mean and variance of each feature over rows that come in blocks.
+
+    Attributes
+    ----------
+    count : int or float
+        Rows, or the sum of their weights.
+    mean : ndarray of shape (d,)
+    """
 
     def __init__(self, n_features: int):
-        self._count, self.mean, self._squares = 0, np.zeros(n_features), np.zeros(n_features)
+        self.count, self.mean, self._squares = 0.0, np.zeros(n_features), np.zeros(n_features)
 
-    def add(self, rows: np.ndarray) -> None:
-        """Take in some rows (m, d), by the update of Chan, Golub & LeVeque (1983): no difference of large sums."""
-        if not len(rows):
+    def add(self, rows: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Take in some rows (m, d), each as often as its weight says."""
+        count = len(rows) if weights is None else weights.sum()
+        if not count:
             return
         block = rows.astype(np.float64)
-        mean = block.mean(axis=0)
+        mean = block.mean(axis=0) if weights is None else weights @ block / count
         block -= mean
-        step, total = mean - self.mean, self._count + len(block)
-        self._squares += np.einsum("ij,ij->j", block, block) + step**2 * self._count * len(block) / total
-        self.mean = self.mean + step * len(block) / total
-        self._count = total
+        squares = np.einsum("ij,ij->j", block, block if weights is None else weights[:, None] * block)
+        self._add(count, mean, squares)
+
+    def joined(self, other: Moments) -> Moments:
+        """Moments over the rows of both."""
+        both = Moments(len(self.mean))
+        for part in (self, other):
+            if part.count:
+                both._add(part.count, part.mean, part._squares)
+        return both
+
+    def _add(self, count, mean, squares):
+        """By the update of Chan, Golub & LeVeque (1983), which has no difference of large sums."""
+        step, total = mean - self.mean, self.count + count
+        self._squares = self._squares + (squares + step**2 * self.count * count / total)
+        self.mean = self.mean + step * count / total
+        self.count = total
 
     def variance(self) -> np.ndarray:
         """Variance of each feature (d,), 0 where it is constant but for rounding."""
-        count, epsilon = max(self._count, 1), np.finfo(np.float64).eps
+        count, epsilon = self.count or 1, np.finfo(np.float64).eps
         variance = self._squares / count
         constant = (variance <= count * epsilon * variance + (count * self.mean * epsilon) ** 2) & np.isfinite(variance)
         tiny = variance < float(np.finfo(np.float32).tiny) ** 2

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ._known_labels import KnownLabels
+from ._lazy import lazily
 from ._segments import Segments, clip_array, present_segments, row_chunks
 from ._views import unwrap
 
@@ -26,6 +27,7 @@ class SegmentScores(KnownLabels):
     _mark: Callable
     _probabilities: Callable
 
+    @lazily
     def segment_scores(self, X, labels=None) -> np.ndarray:
         """Score every segment of every clip against every candidate.
 
@@ -52,6 +54,7 @@ class SegmentScores(KnownLabels):
         """
         return self._at_segments(X, labels)[0]
 
+    @lazily
     def segment_proba(self, X, labels=None) -> np.ndarray:
         """Probabilities of the candidates in every segment.
 

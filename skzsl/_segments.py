@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from ._lazy import is_lazy
 from ._stored import AsSegments, StoredRows, chunks_of, opened
 
 _LISTS = list | tuple | np.ndarray
@@ -86,6 +87,11 @@ def check_segments(estimator, X, *, reset=False) -> Segments:
     named = hasattr(X, "columns") and X.shape == values.shape
     vectors = np.broadcast_to(np.zeros((), values.dtype), (len(values), values.shape[-1]))
     validate_data(estimator, X if named else vectors, reset=reset, skip_check_array=True)
+    return as_segments(values)
+
+
+def as_segments(values) -> Segments:
+    """Find the absent segments of clips; NaN and infinity in a clip vector or a present segment are refused."""
     if values.ndim == 3:
         return Segments(values, present_segments(values))
     _refuse_non_finite_vectors(values)
@@ -103,6 +109,11 @@ def clip_array(X, estimator=None) -> Any:
     ValueError
         For ragged lists, masked arrays, columns of text, dates, wrong dimensions, and no segments or features.
     """
+    if is_lazy(X):
+        raise ValueError(
+            "X is an array of dask, which only predictions and ZeroShotRidge.fit take as it is; pass X.compute(), or "
+            "one partition after the other to partial_fit."
+        )
     X = opened(X)
     if isinstance(X, StoredRows):
         return X

@@ -8,9 +8,9 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.utils import gen_batches
 
-BUFFER_BYTES = 256 << 20  # that may be held of clips that are stored
 _CHUNK_BYTES = 16 << 20
 _PIECES = 64  # runs of clips that a buffer is filled with
 _GAP = 64  # clips that are read and dropped rather than reading what is before and after them apart
@@ -22,16 +22,21 @@ def opened(X):
 
     That is a memory map, a Zarr or HDF5 array, or anything else that has shape, dtype and ndim and gives rows.
     """
-    if not _is_stored(X):
+    if not isinstance(X, StoredRows) and not _is_stored(X):
         return X
     if fits(X.shape, X.dtype):
         return X if isinstance(X, np.ndarray) else np.asarray(X[:])
-    return StoredRows(X)
+    return X if isinstance(X, StoredRows) else StoredRows(X)
+
+
+def buffer_bytes() -> int:
+    """Bytes that may be held of clips that are stored: a quarter of scikit-learn's ``working_memory``, or 256 MB."""
+    return max(1, int(get_config()["working_memory"] * (1 << 20)) // 4)
 
 
 def fits(shape, dtype) -> bool:
     """Whether an array can be held of clips that are stored."""
-    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize <= BUFFER_BYTES
+    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize <= buffer_bytes()
 
 
 def chunks_of(shape) -> Iterator[slice]:
@@ -41,7 +46,7 @@ def chunks_of(shape) -> Iterator[slice]:
 
 
 def _is_stored(X):
-    if isinstance(X, StoredRows) or any(hasattr(X, name) for name in _IN_MEMORY):
+    if any(hasattr(X, name) for name in _IN_MEMORY):
         return False
     if isinstance(X, np.ndarray):
         known = isinstance(X, np.memmap) and X._mmap is not None  # type: ignore[attr-defined]
@@ -71,11 +76,16 @@ class StoredRows:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __repr__(self) -> str:
+        return f"<stored array of shape {self.shape} and type {self.dtype}>"
+
     def __array__(self, dtype=None, copy=None):
         return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Some rows: those of a slice, of an array of numbers or of a mask; or one."""
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:  # as scikit-learn asks for rows
+            rows = rows[0]
         if isinstance(rows, int | np.integer):
             if not -len(self) <= rows < len(self):
                 raise IndexError(f"Row {rows} of {len(self)}.")
@@ -97,7 +107,7 @@ class StoredRows:
         first, last, values = self._held
         if values is None or not first <= start <= stop <= last:
             first, last = start // self._step * self._step, min(-(-stop // self._step) * self._step, len(self))
-            if self._step == 1 or (last - first) * self._row_bytes > BUFFER_BYTES:
+            if self._step == 1 or (last - first) * self._row_bytes > buffer_bytes():
                 return np.asarray(self._source[start:stop])
             values = np.asarray(self._source[first:last])
             self._held = first, last, values
@@ -162,7 +172,7 @@ def shuffled_fills(rows, source, batch_size: int, rng) -> Iterator[tuple[np.ndar
         Places in the buffer, in the order to visit them.
     """
     row_bytes = int(np.prod(source.shape[1:])) * np.dtype(source.dtype).itemsize
-    n_held = max(1, BUFFER_BYTES // row_bytes)
+    n_held = max(1, buffer_bytes() // row_bytes)
     size = batch_size * max(1, n_held // (_PIECES * batch_size))
     n_whole, rest = divmod(len(rows), size)
     starts = size * np.arange(n_whole)
@@ -175,10 +185,18 @@ def shuffled_fills(rows, source, batch_size: int, rng) -> Iterator[tuple[np.ndar
         yield held, rng.permutation(len(held))
 
 
+def content(array) -> Iterator[np.ndarray]:
+    """Blocks of an array, or of the clips that it is made of as it is read, to be hashed."""
+    while hasattr(array, "source"):
+        array = array.source
+    for rows in chunks_of(array.shape):
+        yield np.ascontiguousarray(array[rows])
+
+
 def read_rows(source, rows: np.ndarray) -> np.ndarray:
     """Rows of what reads or makes them when asked, sorted, a few MB at a time."""
     values = np.empty((0, *source.shape[1:]), source.dtype)
-    for part in chunks_of((len(rows), *source.shape[1:])):
+    for part in chunks_of((len(rows), *source.shape[1:])) if len(rows) else ():
         chosen = rows[part]
         consecutive = len(chosen) == chosen[-1] + 1 - chosen[0] and bool((np.diff(chosen) == 1).all())
         block = source[int(chosen[0]) : int(chosen[-1]) + 1] if consecutive else source[chosen]

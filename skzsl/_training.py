@@ -68,16 +68,20 @@ class EpochTraining:
     get_params: Callable
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y) -> Self:
+    def fit(self, X, y, **others) -> Self:
         """Learn from clips and the labels they carry.
 
         Parameters
         ----------
         X : array of shape (n, d) or (n, T, d)
-            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent.
+            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent. More than 256 MB of them
+            in a memory map, a Zarr or HDF5 array or whatever else gives rows are read in blocks, and shuffled within a
+            buffer of that size, a quarter of scikit-learn's ``working_memory``.
         y : array of shape (n,), or indicator of shape (n, n_labels) where the estimator takes several labels a clip
             The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
-            builds it), or an array, whose columns ``label_texts`` names where the estimator has it.
+            builds it), or an array or a sparse matrix, whose columns ``label_texts`` names where the estimator has it.
+        **others
+            Refused: ``sample_weight`` too, since in batches drawn at random no weight is exact.
 
         Returns
         -------
@@ -85,9 +89,12 @@ class EpochTraining:
 
         Raises
         ------
+        TypeError
+            For ``sample_weight`` and any other argument.
         ValueError
             For bad X, y or parameters, before any training; and if training diverges. A fitted model stays as it was.
         """
+        _refuse(self, others)
         self._check_settings()
         if self.memory is not None:
             if self.warm_start:
@@ -97,7 +104,7 @@ class EpochTraining:
         return self._learn(X, y, Course(self.max_epochs, going_on))
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, classes=None) -> Self:
+    def partial_fit(self, X, y, classes=None, **others) -> Self:
         """Make one pass over some clips, going on from the present weights.
 
         Labels that a zero-shot model meets for the first time join in; its text encoder is fitted in the first call
@@ -112,6 +119,8 @@ class EpochTraining:
         classes : array of labels or None, default=None
             Labels to expect, which the text encoder of the first call should know. Zero-shot models do not need them:
             any label can come later.
+        **others
+            Refused, as by ``fit``.
 
         Returns
         -------
@@ -119,10 +128,13 @@ class EpochTraining:
 
         Raises
         ------
+        TypeError
+            For any other argument.
         ValueError
             With ``validation_fraction``, for bad X, y or parameters, and if training diverges; the model stays as it
             was.
         """
+        _refuse(self, others)
         self._validate_params()  # type: ignore[attr-defined]  # scikit-learn skips it once the model is fitted
         if self.validation_fraction is not None:
             raise ValueError("partial_fit makes one pass and cannot stop early; set validation_fraction=None.")
@@ -145,6 +157,8 @@ class EpochTraining:
             course = course._replace(epochs=self._epochs(course.epochs, len(segments)))
             known = {"going_on": course.going_on, "partial": course.partial, "classes": classes}
             self._train(segments, self._take_labels(y, len(segments), **known), course)
+        if self._net is not None and not course.partial:
+            self._net.remove_checkpoint()
         return self
 
     def _epochs(self, wanted, n_clips):
@@ -196,6 +210,19 @@ class EpochTraining:
         numbers = range(len(earlier) + 1, len(earlier) + len(history) + 1)
         self.history_ = earlier + [{**epoch, "epoch": number} for epoch, number in zip(history, numbers, strict=True)]
         self.n_iter_ = len(self.history_)
+
+
+def _refuse(model, others):
+    """Refuse weights: the fits have no argument of that name, since scikit-learn's tools pass some where one is."""
+    name = type(model).__name__
+    if "sample_weight" in others:
+        raise TypeError(
+            f"{name} takes no sample_weight: in batches drawn at random a clip of weight 2 is not that clip twice. "
+            "Repeat clips, draw labels alike with balanced=True where the model has it, or use ZeroShotRidge, in which "
+            "weights are exact."
+        )
+    if others:
+        raise TypeError(f"{name} takes X and y, not {', '.join(others)}; set parameters before the fit.")
 
 
 def auto_batch_size(n_clips: int) -> int:

@@ -19,6 +19,7 @@ from ._clip_scores import ClipScores
 from ._compat import HasMethods, Interval
 from ._indicators import check_indicators, is_indicator, named_indicators
 from ._labels import check_candidates, label_array
+from ._lazy import lazily
 from ._segment_scores import SegmentScores
 from .exceptions import CandidateWarning, warn
 
@@ -45,13 +46,15 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         """Parameters that act after training."""
         return tuple(name for name in ("temperature", "seen_penalty", "threshold") if hasattr(self, name))
 
+    @lazily
     def predict(self, X, labels=None) -> np.ndarray:
         """Name the best label of every clip or, for multi-label models, mark the labels above the threshold.
 
         Parameters
         ----------
         X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
+            Clip or segment embeddings, in memory, in a file or a store, or in an array of dask: then the result is
+            one too.
         labels : list of str or None, default=None
             Candidates; None takes ``classes_``.
 
@@ -73,6 +76,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
             return scores.all(self._indicator_dtype, change=lambda block: self._mark(block, scores.candidates))
         return scores.candidates[np.concatenate([block.argmax(axis=1) for _, block in scores])]
 
+    @lazily
     def predict_proba(self, X, labels=None, out=None) -> np.ndarray:
         """Probabilities of the candidates.
 
@@ -102,6 +106,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         scores = self._clip_scores(X, labels)
         return scores.all(out=out, change=lambda block: self._probabilities(block, scores.candidates))
 
+    @lazily
     def decision_function(self, X, labels=None) -> np.ndarray:
         """Score every clip against every candidate.
 

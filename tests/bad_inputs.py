@@ -42,7 +42,7 @@ _AS_FLOAT64 = (
     *("!attention*", "!levels*", "!windows*", "!*fit"),
     *("bilinear* partial_fit", "contrastive* partial_fit", "ridge* partial_fit"),  # scaled as those of fit
     "!contrastive *",  # but for "cscm"
-    *("convex-of-scores *fit", "convex-several *fit", "nearest* *fit", "zero-rule* *fit"),
+    *("convex-of-scores *fit", "convex-several *fit", "nearest* *fit", "zero-rule* *fit", "adapter *fit"),
 )
 
 CLIPS = [
@@ -57,7 +57,7 @@ CLIPS = [
     Bad(
         "fewer features",
         lambda X: X[..., :3],
-        ("* fit", "* refit", "* first-partial_fit", "!nearest*", "!convex-of-scores*"),
+        ("* fit", "* refit", "* first-partial_fit", "!nearest*", "!convex-of-scores*", "!adapter*"),
     ),
     Bad(
         "fewer clips",
@@ -158,7 +158,10 @@ LABELS = [
     Bad(
         "the other kind",
         lambda y: ["rain", "wind"] * (len(y) // 2) if hasattr(y, "columns") else indicator_like(y),
-        ("* fit", "* refit", "* first-partial_fit", "!bilinear*", "!normalizer *", "!events *", "!tuner*"),
+        (
+            *("* fit", "* refit", "* first-partial_fit"),
+            *("!bilinear*", "!normalizer *", "!events *", "!tuner*", "!calibrated*", "!rejecting*", "!adapter*"),
+        ),
     ),
 ]
 
@@ -283,6 +286,9 @@ _VALUES = {
     "temperature": ABOVE_0,
     "text_encoder": [3, object(), NoTransform(), [], {}, {"rain": [1.0]}, {"rain": "a"}, "{label}", "./nothing"],
     "text_sizes": SIZES,
+    "unknown": [[], object(), 3, "rain", np.nan],
+    "C": ABOVE_0,
+    "text_weight": [*NUMBER, -1.0],
     "threshold": [None, "a", np.nan, [0.1], [0.1] * 9, {"rain": "a"}, {"rain": np.nan}, [[0.1]], object()],
     "token_grid": [3, "a", (0, 1), (1, 2, 3), (1.5, 2), (5, 5), ("a", "b")],
     "train_on": NAME,

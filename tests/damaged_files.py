@@ -30,6 +30,8 @@ EVENTS = pd.DataFrame(
         "score": [0.25, 1.0, 0.125],
     }
 )
+VECTORS = np.arange(1, 13, dtype=np.float32).reshape(3, 4)
+TABLE = pd.DataFrame({"filename": ["a.wav", "b.wav", "c, d.wav"], **{f"emb_{i}": VECTORS[:, i] for i in range(4)}})
 
 
 @dataclass
@@ -159,6 +161,55 @@ def dataset_readers(folder):
             {"table.txt": _written(folder, datasets.write_raven_table, EVENTS, **by_first)},
             "table.txt",
             lambda path: datasets.read_raven_table(path / "table.txt"),
+            TEXT,
+            ANY,
+        ),
+        "embeddings, npy": Reader(
+            {"all.npy": _saved(np.save, VECTORS)},
+            "all.npy",
+            lambda path: datasets.load_embeddings(path / "all.npy"),
+            [*BYTES, other_npy_header],
+            ANY,
+        ),
+        "embeddings, npz of OpenL3": Reader(
+            {"a.npz": _saved(np.savez, embedding=VECTORS, timestamps=np.arange(3.0))},
+            "a.npz",
+            lambda path: datasets.load_embeddings([path / "a.npz"]),
+            NPZ,
+            {*FORGED, "entry_missing", "entry_outside"},  # times may be absent
+        ),
+        "embeddings, BirdNET": Reader(
+            {"a.birdnet.embeddings.txt": b"0.0\t3.0\t0.5,1.5,2.5\n3.0\t6.0\t1,2,3\n"},
+            "a.birdnet.embeddings.txt",
+            lambda path: datasets.load_embeddings(path),
+            TEXT,
+            ANY,
+        ),
+        "embeddings, csv": Reader(
+            {"t.csv": TABLE.to_csv(index=False).encode()},
+            "t.csv",
+            lambda path: datasets.load_embeddings(path / "t.csv"),
+            TEXT,
+            ANY,
+        ),
+        "embeddings, parquet": Reader(
+            {"t.parquet": TABLE.to_parquet()},
+            "t.parquet",
+            lambda path: datasets.load_embeddings(path / "t.parquet"),
+            BYTES,
+            ANY,
+        ),
+        "labels of FSD50K": Reader(
+            {"dev.csv": b'fname,labels,mids,split\n64760,"Guitar,Music","/m/02sgy,/m/04rlf",train\n7,Rain,/m/0,val\n'},
+            "dev.csv",
+            lambda path: datasets.load_labels(path / "dev.csv"),
+            TEXT,
+            ANY,
+        ),
+        "labels of MTG-Jamendo": Reader(
+            {"tags.tsv": b"TRACK_ID\tPATH\tTAGS\nt_1\t1/1.mp3\tgenre---rock\nt_2\t2/2.mp3\tmood---dark\tgenre---pop\n"},
+            "tags.tsv",
+            lambda path: datasets.load_labels(path / "tags.tsv"),
             TEXT,
             ANY,
         ),

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
 
 from skzsl import (
     EventDetector,
+    FewShotAdapter,
     GlobalLocalAttentionClassifier,
     MultiLevelAttentionClassifier,
     ScoreNormalizer,
@@ -26,7 +29,7 @@ from skzsl import (
     ZeroShotRidgeCV,
     ZeroShotTemporalAttention,
 )
-from skzsl.model_selection import ThresholdTuner
+from skzsl.model_selection import TemperatureTuner, ThresholdTuner, UnknownRejector
 from skzsl.text import HashingEncoder
 
 NAMES = ["rain", "dog", "wind", "cat"]
@@ -51,6 +54,7 @@ def _net(kind, *given, **settings):
 
 _TEXTS = HashingEncoder(16)
 _SOURCES = ["heavy rain", "barking dog", "strong wind", "cat meow", "siren", "church bell", "engine hum", "sea"]
+_KNOWN = ZeroShotRidge(_TEXTS).fit(np.random.default_rng(1).random((6, N_FEATURES)), ["siren", "sea"] * 3)
 _ATTENTION = _net(ZeroShotTemporalAttention, _TEXTS, audio_sizes=(8,), text_sizes=(8,), threshold=0.0)
 _TAGGER = _net(MultiLevelAttentionClassifier, "2-A-1-A", hidden_size=8)
 _LOCAL = {"hidden_size": 8, "n_windows": 2, "window": 2}
@@ -73,6 +77,12 @@ MODELS = {
     "normalized ridge": Model(ScoreNormalizer(ZeroShotRidge(_TEXTS)), joint=("one", "several")),
     "normalized attention": Model(ScoreNormalizer(_ATTENTION, norm="z")),
     "tuned ridge": Model(ThresholdTuner(ZeroShotRidge(_TEXTS), cv=KFold(2)), kinds=("several",)),
+    "adapted ridge": Model(FewShotAdapter(FrozenEstimator(make_pipeline(_KNOWN))), kinds=("one",)),
+    "calibrated ridge": Model(TemperatureTuner(ZeroShotRidge(_TEXTS), cv=2), kinds=("one",)),
+    "rejecting ridge": Model(UnknownRejector(ZeroShotRidge(_TEXTS), cv=2, random_state=0), kinds=("one",)),
+    "rejecting tagger": Model(
+        UnknownRejector(_TAGGER, cv=2, random_state=0), kinds=("one",), unseen=False, joint=("one",)
+    ),
     "multi-level": Model(_TAGGER, unseen=False, joint=("one",), epochs=True),
     "global-local": Model(
         _net(GlobalLocalAttentionClassifier, None, **_LOCAL), unseen=False, joint=("one",), epochs=True

@@ -25,6 +25,7 @@ FLOORS = [
         "_locks",
         "_compat",
         "_labels",
+        "_lazy",
         "_indicators",
         "_segments",
         "_stored",

@@ -25,12 +25,15 @@ import sklearn
 from bad_inputs import CANDIDATES, CLIPS, ENCODERS, LABELS, PARAMETERS, READ_LATER, Encoder
 from fingerprint import fingerprint
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
 import skzsl
 from skzsl import (
     EventDetector,
+    FewShotAdapter,
     GlobalLocalAttentionClassifier,
     MultiLevelAttentionClassifier,
     ScoreNormalizer,
@@ -43,7 +46,7 @@ from skzsl import (
     ZeroShotRidgeCV,
     ZeroShotTemporalAttention,
 )
-from skzsl.model_selection import ThresholdTuner
+from skzsl.model_selection import TemperatureTuner, ThresholdTuner, UnknownRejector
 from skzsl.text import HashingEncoder
 
 PACKAGE = Path(skzsl.__file__).parent
@@ -62,6 +65,8 @@ ATTENTION = ZeroShotTemporalAttention(TEXTS, audio_sizes=(8,), text_sizes=(8,), 
 LEVELS = MultiLevelAttentionClassifier("1-A", **SMALL)
 WINDOWS = GlobalLocalAttentionClassifier(LEVELS, n_windows=2, training="frozen_global", **SMALL)
 RIDGES = ZeroShotRidgeCV(TEXTS, alphas_audio=[1.0], alphas_text=[0.1, 1.0])
+
+FITTED = FrozenEstimator(make_pipeline(ZeroShotRidge(TEXTS)).fit(FLAT, ["sea", "bell"] * 4))
 
 MODELS = {
     "bilinear": (ZeroShotBilinear(TEXTS, max_epochs=2, random_state=0), FLAT, ONE),
@@ -90,6 +95,9 @@ MODELS = {
     "normalizer-several": (ScoreNormalizer(ZeroShotRidge(TEXTS)), FLAT, SEVERAL),
     "events": (EventDetector(ZeroShotBilinear(TEXTS, random_state=0)), SEGMENTS, ONE),
     "events-several": (EventDetector(ZeroShotRidge(TEXTS)), SEGMENTS, SEVERAL),
+    "adapter": (FewShotAdapter(FITTED), FLAT, ONE),
+    "calibrated": (TemperatureTuner(ZeroShotRidge(TEXTS), cv=2), FLAT, ONE),
+    "rejecting": (UnknownRejector(ZeroShotRidge(TEXTS), cv=2, random_state=0), FLAT, ONE),
     "tuner-several": (ThresholdTuner(ZeroShotRidge(TEXTS), cv=KFold(2)), FLAT, SEVERAL),
 }
 CALLS = {
@@ -270,7 +278,8 @@ def test_bad_input_is_refused_in_our_words_and_changes_no_model(kind, name, reco
 
 def test_every_estimator_is_in_the_matrix():
     classes = {type(model).__name__ for model, *_ in MODELS.values()}
-    assert classes == {name for name in skzsl.__all__ if inspect.isclass(getattr(skzsl, name))} | {"ThresholdTuner"}
+    tuners = {"ThresholdTuner", "TemperatureTuner", "UnknownRejector"}
+    assert classes == {name for name in skzsl.__all__ if inspect.isclass(getattr(skzsl, name))} | tuners
 
 
 if __name__ == "__main__":

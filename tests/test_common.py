@@ -22,6 +22,7 @@ from skzsl import (
     ZeroShotTemporalAttention,
 )
 from skzsl.exceptions import LabelTextWarning
+from skzsl.model_selection import TemperatureTuner
 from skzsl.preprocessing import SegmentPooling, Segmentwise
 from skzsl.text import HashingEncoder
 
@@ -57,6 +58,7 @@ ESTIMATORS = [
     ),
     ScoreNormalizer(ZeroShotTemporalAttention(HashingEncoder(), max_epochs=30, lr=0.01, random_state=0)),
     EventDetector(ZeroShotRidge(HashingEncoder())),
+    TemperatureTuner(ZeroShotRidge(HashingEncoder()), cv=2),
     ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0)),
     MultiLevelAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),
     MultiLevelAttentionClassifier(

@@ -91,6 +91,13 @@ DATASETS = [
     "event csv",
     "event tsv of numbered clips",
     "Raven",
+    "embeddings, npy",
+    "embeddings, npz of OpenL3",
+    "embeddings, BirdNET",
+    "embeddings, csv",
+    "embeddings, parquet",
+    "labels of FSD50K",
+    "labels of MTG-Jamendo",
     "Audacity",
 ]
 WORD_VECTORS = [

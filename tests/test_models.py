@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skzsl import with_labels
+from skzsl.model_selection import UnknownRejector
 from skzsl.preprocessing import Segmentwise, pad_segments
 
 every_model = pytest.mark.parametrize(("name", "kind"), CASES)
@@ -63,7 +64,10 @@ def test_candidates_are_columns_in_the_order_given(name, kind):
         if name != "zero rule":  # of two labels that are as frequent it takes the first
             np.testing.assert_array_equal(model.predict(X, labels=labels[::-1]), predicted[:, ::-1])
     else:
-        np.testing.assert_array_equal(predicted, np.array(labels)[scores.argmax(axis=1)])
+        expected = np.array(labels)[scores.argmax(axis=1)]
+        if isinstance(model, UnknownRejector):
+            expected = np.where(scores.max(axis=1) > model.threshold_, expected, "unknown")
+        np.testing.assert_array_equal(predicted, expected)
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     known = model.decision_function(X, labels=NAMES)
     assert_agree(model.decision_function(X), known if kind == "several" else known[:, np.argsort(NAMES)])
@@ -81,7 +85,7 @@ def test_tags_are_the_predicted_labels_best_first(name, kind):
         assert sorted(share for _, share in tags) == [share for _, share in tags][::-1]
         assert {(type(label), type(share)) for label, share in tags} <= {(str, float)}
         names = {labels[column] for column in np.flatnonzero(marked)} if kind == "several" else {marked}
-        assert {label for label, _ in tags} == names
+        assert {label for label, _ in tags} == names - {"unknown"}
 
 
 @pytest.mark.parametrize(("name", "kind"), [case for case in CASES if case[1] not in MODELS[case[0]].joint])

@@ -48,7 +48,7 @@ def _saved(values, path):
 
 @pytest.fixture
 def small_buffer(monkeypatch):
-    monkeypatch.setattr(_stored, "BUFFER_BYTES", 64 * T * D * 4)
+    monkeypatch.setattr(_stored, "buffer_bytes", lambda: 64 * T * D * 4)
     monkeypatch.setattr(_stored, "_CHUNK_BYTES", 32 * T * D * 8)
 
 

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import Bunch
 
+from .._sparse import named_frame
+from .._stored import StoredRows
 from ._npz import check_lengths, read_npz
-from ._tfrecord import parse_sequence_example, read_records
+from ._shards import Place, ShardedRows, find_frames
+from ._tfrecord import N_AFTER, N_BEFORE, parse_sequence_example, read_records
 
 _N_FEATURES = 128
 _MOST_PADDING = 100  # times the bytes of the embeddings
@@ -30,10 +34,12 @@ class _Clip(NamedTuple):
     start: float
     end: float
     labels: np.ndarray
-    frames: bytes
+    size: int
+    frames: bytes = b""  # of clips that are read into memory
+    place: Place | None = None  # of those that are not
 
 
-def load_audioset_vggish(path, *, labels=None) -> Bunch:
+def load_audioset_vggish(path, *, labels=None, in_memory=True) -> Bunch:
     """Load the VGGish embeddings that AudioSet was released with: 128 bytes for each second of a clip.
 
     Parameters
@@ -44,16 +50,20 @@ def load_audioset_vggish(path, *, labels=None) -> Bunch:
     labels : list of str, str or path-like, default=None
         For TFRecords, which hold only the numbers of labels: the labels in order of their numbers, or the path of
         AudioSet's ``class_labels_indices.csv``. An npz file has its own, so leave this None.
+    in_memory : bool, default=True
+        For TFRecords: False leaves the embeddings in their files, for data larger than memory. Every record is read
+        once, to check it; models then read the rows they need, and train in blocks of them.
 
     Returns
     -------
     audioset : Bunch
-        X : ndarray of shape (n_clips, n_segments, 128), uint8
+        X : ndarray of shape (n_clips, n_segments, 128), uint8, or with ``in_memory=False`` an array that is stored
             Quantised embedding of each second. Shorter clips end in segments of zeros, which skzsl takes as absent;
             ``n_segments`` is 10 in the npz form, else the length of the longest clip. An embedding of zeros alone at
             the end of a clip would be taken as absent too; the balanced and evaluation sets have none.
         y : DataFrame of shape (n_clips, n_labels), uint8
-            1 where the clip has the label, else 0; the columns are the labels, in order of their numbers.
+            1 where the clip has the label, else 0; the columns are the labels, in order of their numbers. They are
+            sparse with ``in_memory=False``.
         ids : ndarray of shape (n_clips,), str
             Video of each clip.
         start, end : ndarray of shape (n_clips,), float32
@@ -67,7 +77,8 @@ def load_audioset_vggish(path, *, labels=None) -> Bunch:
         If the file, or any shard in the folder, or the csv file is missing.
     ValueError
         If a file is empty, damaged (every checksum is compared) or foreign, if a number has no label, and if
-        ``labels`` is missing for TFRecords, given for an npz file, or has duplicates.
+        ``labels`` is missing for TFRecords, given for an npz file, or has duplicates; and for an npz file with
+        ``in_memory=False``.
 
     Notes
     -----
@@ -93,9 +104,11 @@ def load_audioset_vggish(path, *, labels=None) -> Bunch:
     if not path.exists():
         raise FileNotFoundError(f"{str(path)!r} is missing; pass an .npz file, a .tfrecord file or a folder of shards.")
     if path.suffix != ".npz":
-        return _load_shards(_shards(path), labels)
+        return _load_shards(_shards(path), labels, in_memory)
     if labels is not None:
         raise ValueError(f"{str(path)!r} has its own labels; leave labels=None.")
+    if not in_memory:
+        raise ValueError(f"{str(path)!r} is compressed and read whole; pass TFRecords, or in_memory=True.")
     return _load_npz(path)
 
 
@@ -119,7 +132,7 @@ def _load_npz(path):
     indicator = np.unpackbits(packed, axis=1)[:, : len(names)]
     return Bunch(
         X=X,
-        y=_frame(indicator, names.tolist()),
+        y=named_frame(indicator, names.tolist()),
         ids=stored["ytid"],
         start=stored["start"],
         end=stored["end"],
@@ -138,24 +151,28 @@ def _shards(path):
     return shards
 
 
-def _load_shards(shards, labels):
+def _load_shards(shards, labels, in_memory):
     names, mids = _label_names(labels)
-    clips = [clip for shard in shards for clip in _read_clips(shard, len(names))]
-    sizes = [len(clip.frames) for clip in clips]
+    of_shards = [_read_clips(shard, len(names), in_memory) for shard in shards]
+    clips = [clip for of_shard in of_shards for clip in of_shard]
+    sizes = [clip.size for clip in clips]
     if len(clips) * max(sizes) > _MOST_PADDING * sum(sizes):
         raise ValueError(
             f"Clip {clips[int(np.argmax(sizes))].id!r} of {str(shards[0].parent)!r} has {max(sizes) // _N_FEATURES} "
             f"embeddings, to which {len(clips) - 1} far shorter clips would be padded; remove it."
         )
-    X = np.zeros((len(clips), max(sizes) // _N_FEATURES, _N_FEATURES), dtype=np.uint8)
-    indicator = np.zeros((len(clips), len(names)), dtype=np.uint8)
-    for row, clip in enumerate(clips):
-        frames = np.frombuffer(clip.frames, dtype=np.uint8).reshape(-1, _N_FEATURES)
-        X[row, : len(frames)] = frames
-        indicator[row, clip.labels] = 1
+    if in_memory:
+        X, indicator = _arrays(clips, max(sizes) // _N_FEATURES, len(names))
+    else:
+        places, counts = [clip.place for clip in clips], [len(of_shard) for of_shard in of_shards]
+        X = StoredRows(ShardedRows(shards, counts, places, _N_FEATURES))
+        numbers = [np.unique(clip.labels) for clip in clips]
+        starts, columns = np.append(0, np.cumsum([len(each) for each in numbers])), np.concatenate(numbers)
+        shape = len(clips), len(names)
+        indicator = sparse.csr_array((np.ones(len(columns), np.uint8), columns, starts), shape=shape)
     data = Bunch(
         X=X,
-        y=_frame(indicator, names),
+        y=named_frame(indicator, names),
         ids=np.array([clip.id for clip in clips]),
         start=np.array([clip.start for clip in clips], dtype=np.float32),
         end=np.array([clip.end for clip in clips], dtype=np.float32),
@@ -163,6 +180,16 @@ def _load_shards(shards, labels):
     if mids is not None:
         data.mids = np.array(mids)
     return data
+
+
+def _arrays(clips, n_segments, n_labels):
+    X = np.zeros((len(clips), n_segments, _N_FEATURES), dtype=np.uint8)
+    indicator = np.zeros((len(clips), n_labels), dtype=np.uint8)
+    for row, clip in enumerate(clips):
+        frames = np.frombuffer(clip.frames, dtype=np.uint8).reshape(-1, _N_FEATURES)
+        X[row, : len(frames)] = frames
+        indicator[row, clip.labels] = 1
+    return X, indicator
 
 
 def _label_names(labels):
@@ -200,8 +227,11 @@ def _read_label_csv(path):
     return [row["display_name"] for row in rows], [row["mid"] for row in rows]
 
 
-def _read_clips(shard, n_labels):
-    clips = [_parse_clip(record, shard, number) for number, record in enumerate(read_records(shard))]
+def _read_clips(shard, n_labels, in_memory):
+    clips, start = [], N_BEFORE
+    for number, record in enumerate(read_records(shard)):
+        clips.append(_parse_clip(record, shard, number, None if in_memory else start))
+        start += len(record) + N_AFTER + N_BEFORE
     if not clips:
         raise ValueError(f"{str(shard)!r} is empty; get the file again, or remove it.")
     for number, clip in enumerate(clips):
@@ -214,7 +244,7 @@ def _read_clips(shard, n_labels):
     return clips
 
 
-def _parse_clip(record, shard, number):
+def _parse_clip(record, shard, number, start):
     try:
         context, sequences = parse_sequence_example(record)
         frames = [frame for (frame,) in sequences["audio_embedding"]]
@@ -222,8 +252,11 @@ def _parse_clip(record, shard, number):
         if sizes != {_N_FEATURES}:
             raise ValueError(f"embeddings of {sorted(sizes)} bytes, not of {_N_FEATURES}")
         (identifier,) = context["video_id"]
-        start, end = (_seconds(context[key]) for key in ("start_time_seconds", "end_time_seconds"))
-        return _Clip(identifier.decode(), start, end, _numbers_of_labels(context["labels"]), b"".join(frames))
+        begin, end = (_seconds(context[key]) for key in ("start_time_seconds", "end_time_seconds"))
+        content = b"".join(frames)
+        place = None if start is None else find_frames(record, content, _N_FEATURES, start)
+        clip = _Clip(identifier.decode(), begin, end, _numbers_of_labels(context["labels"]), len(content))
+        return clip._replace(frames=content) if start is None else clip._replace(place=place)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         reason = f"nothing at {error}" if isinstance(error, LookupError) else error
         raise ValueError(
@@ -242,9 +275,3 @@ def _numbers_of_labels(values):
     if isinstance(values, list) or values.dtype.kind != "i":
         raise ValueError("labels that are no integers")
     return values
-
-
-def _frame(indicator, names):
-    import pandas as pd
-
-    return pd.DataFrame(indicator, columns=names)

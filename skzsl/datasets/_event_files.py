@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ._event_lines import existing, number, read_lines
+from ._event_lines import delimiter_of, number, read_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ def read_events(path, *, clip=None) -> pd.DataFrame:
     0  a.wav   Dog    0.5    1.00
     1  b.wav  Rain    2.0    9.25
     """
-    table = read_lines(path, _delimiter(path), quoted=True)
+    table = read_lines(path, delimiter_of(path), quoted=True)
     names, lines = _columns(table)
     place = {column: _place(names, known) for column, known in _NAMES.items()}
     missing = [column for column in ("label", "onset", "offset") if place[column] is None]
@@ -108,13 +108,6 @@ def read_events(path, *, clip=None) -> pd.DataFrame:
     if place["clip"] is not None and names[place["clip"]] == "clip" and all(_is_row_number(text) for text in clips):
         clips = [int(text) for text in clips]
     return lines.events(clips, lines.column(place["label"]), onset, offset, score)
-
-
-def _delimiter(path):
-    """Return a tab if the first line that holds anything has one, else what is more frequent of semicolon and comma."""
-    with existing(path).open(encoding="utf-8-sig", errors="replace") as file:
-        line = next((line for line in file if line.strip()), "")
-    return "\t" if "\t" in line else max(";,", key=line.count)
 
 
 def _columns(table):

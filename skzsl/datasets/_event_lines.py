@@ -110,7 +110,11 @@ def read_lines(path, delimiter, *, quoted=False):
     numbers, rows, begin = [], [], 1
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(
-            file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, strict=True
+            file,
+            delimiter=delimiter,
+            quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+            skipinitialspace=quoted,
+            strict=True,
         )
         try:
             for fields in reader:
@@ -132,8 +136,19 @@ def existing(path):
     """Path of a file that is there."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r} is missing or is no file; pass the path of a file of events.")
+        raise FileNotFoundError(f"{str(path)!r} is missing or is no file; pass the path of a text file.")
     return path
+
+
+def delimiter_of(path, comment=None):
+    """Return a tab if the first line that holds anything has one, else what is more frequent of semicolon and comma.
+
+    Lines that start with ``comment`` hold nothing.
+    """
+    with existing(path).open(encoding="utf-8-sig", errors="replace") as file:
+        holding = (line for line in file if line.strip() and not (comment and line.startswith(comment)))
+        line = next(holding, "")
+    return "\t" if "\t" in line else max(";,", key=line.count)
 
 
 def number(text):

@@ -27,17 +27,8 @@ def read_npz(path, forms):
     ValueError
         If the file is damaged or no npz file, or lacks an array or has one of another form.
     """
-    with open(path, "rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                entries = archive.namelist()
-                missing = [name for name in forms if f"{name}.npy" not in entries]
-                stored = {name: _read_array(archive, f"{name}.npy") for name in forms if name not in missing}
-            if len(set(entries)) < len(entries):
-                raise ValueError("two entries have one name")
-        # What numpy and zipfile raise depends on where the damage is.
-        except Exception as error:
-            raise ValueError(f"{str(path)!r} is damaged or is no npz file ({error}); get it again.") from error
+    stored = read_arrays(path, forms)
+    missing = [name for name in forms if name not in stored]
     if missing:
         raise ValueError(f"{str(path)!r} has no {missing}; pass an npz file with the arrays {list(forms)}.")
     for name, (kinds, n_axes) in forms.items():
@@ -47,6 +38,28 @@ def read_npz(path, forms):
                 f"{str(path)!r} is damaged: {name} of shape {array.shape} and type {array.dtype} is no array of "
                 f"{_KINDS[kinds[0]]} with {n_axes} axes; get it again."
             )
+    return stored
+
+
+def read_arrays(path, wanted=None):
+    """Arrays of an npz file by name, each compared with its checksum: those that are wanted and there, None for all.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or no npz file.
+    """
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                entries = archive.namelist()
+                names = [entry.removesuffix(".npy") for entry in entries] if wanted is None else wanted
+                stored = {name: _read_array(archive, f"{name}.npy") for name in names if f"{name}.npy" in entries}
+            if len(set(entries)) < len(entries):
+                raise ValueError("two entries have one name")
+        # What numpy and zipfile raise depends on where the damage is.
+        except Exception as error:
+            raise ValueError(f"{str(path)!r} is damaged or is no npz file ({error}); get it again.") from error
     return stored
 
 

@@ -17,6 +17,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 _HEADER = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
+N_BEFORE, N_AFTER = _HEADER.size, _CHECKSUM.size  # bytes around a record
 
 
 class SequenceExample(NamedTuple):

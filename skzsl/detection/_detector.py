@@ -305,9 +305,6 @@ class EventDetector(MetaClassifier):
         limits = final_estimator(self.estimator_)._limits(scores, candidates)
         return scores + (limits - self._limits(scores, candidates)) if limits.ndim == 1 else scores
 
-    def _share(self, scores, clips):
-        return final_estimator(self.estimator_)._share(scores, clips)
-
     @property
     def _several(self):
         tags = get_tags(self.estimator).classifier_tags

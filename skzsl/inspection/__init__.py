@@ -6,6 +6,7 @@ from ._event_display import EventDisplay
 from ._label_map import LabelMapDisplay
 from ._label_precision_recall import LabelPrecisionRecallDisplay
 from ._label_tables import label_report, nearest_labels
+from ._reliability import ReliabilityDisplay
 from ._seen_unseen import SeenUnseenDisplay
 from ._windows import WindowDisplay
 
@@ -15,6 +16,7 @@ __all__ = [
     "EventDisplay",
     "LabelMapDisplay",
     "LabelPrecisionRecallDisplay",
+    "ReliabilityDisplay",
     "SeenUnseenDisplay",
     "WindowDisplay",
     "label_report",

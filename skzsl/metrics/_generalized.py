@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._validate import check_labels
+from ._validate import check_candidate_scores, check_labels
 from ._zero_shot import per_label_accuracy
 
 
@@ -135,17 +135,7 @@ def seen_unseen_curve(y_true, y_score, labels, seen) -> SeenUnseenCurve:
     >>> curve.penalty.tolist(), curve.seen.tolist(), curve.unseen.tolist()
     ([-inf, 0.5, 2.0], [1.0, 1.0, 0.0], [0.0, 1.0, 1.0])
     """
-    y_true, y_score, labels = np.asarray(y_true), np.asarray(y_score), np.asarray(labels)
-    if labels.ndim != 1 or len(set(labels.tolist())) != len(labels):
-        raise ValueError(f"labels of shape {labels.shape} must be 1-D and unlike one another.")
-    if y_true.ndim != 1 or y_score.shape != (len(y_true), len(labels)):
-        raise ValueError(
-            f"y_score of shape {y_score.shape} does not fit y_true of shape {y_true.shape} and {len(labels)} labels."
-        )
-    if y_score.dtype.kind not in "biuf":
-        raise ValueError(f"y_score is of type {y_score.dtype}; pass numbers, such as np.asarray(y_score, dtype=float).")
-    if not np.isfinite(y_score).all():
-        raise ValueError("y_score holds values that are not finite.")
+    y_true, y_score, labels = check_candidate_scores(y_true, y_score, labels)
     missing = sorted(set(y_true.tolist()).difference(labels.tolist()), key=str)
     if missing:
         raise ValueError(f"Labels {missing[:5]} of y_true have no column; add them to labels and y_score.")

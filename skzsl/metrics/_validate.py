@@ -46,6 +46,28 @@ def check_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     return y_true, y_pred
 
 
+def check_candidate_scores(y_true, y_score, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """True labels (n,), finite scores (n, L) and the labels (L,) of their columns, as arrays.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, labels twice, and scores that are no finite numbers.
+    """
+    y_true, y_score, labels = np.asarray(y_true), np.asarray(y_score), np.asarray(labels)
+    if labels.ndim != 1 or len(set(labels.tolist())) != len(labels):
+        raise ValueError(f"labels of shape {labels.shape} must be 1-D and unlike one another.")
+    if y_true.ndim != 1 or y_score.shape != (len(y_true), len(labels)):
+        raise ValueError(
+            f"y_score of shape {y_score.shape} does not fit y_true of shape {y_true.shape} and {len(labels)} labels."
+        )
+    if y_score.dtype.kind not in "biuf":
+        raise ValueError(f"y_score is of type {y_score.dtype}; pass numbers, such as np.asarray(y_score, dtype=float).")
+    if not np.isfinite(y_score).all():
+        raise ValueError("y_score holds values that are not finite.")
+    return y_true, y_score, labels
+
+
 def check_mask(mask, shape) -> np.ndarray:
     """Which segments are present, as bool (n, T).
 

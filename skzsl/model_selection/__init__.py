@@ -1,4 +1,4 @@
-"""Class-disjoint protocols: splitters by label, scorers over unseen candidates, thresholds on held-out labels."""
+"""Class-disjoint protocols: splitters by label, scorers over unseen candidates, what is chosen on held-out labels."""
 
 from ._event_scorers import event_scorer
 from ._few_shot import FewShotKFold
@@ -7,7 +7,9 @@ from ._greedy import GreedyLabelFolds
 from ._leakage import leakage_report
 from ._scorers import get_scorer, zero_shot_scorer
 from ._splitters import CategoryPairs, ClassDisjointKFold, LeaveOneCategoryOut, WithinCategoryKFold
+from ._temperature_tuner import TemperatureTuner
 from ._threshold_tuner import ThresholdTuner
+from ._unknown_rejector import UnknownRejector
 
 __all__ = [
     "CategoryPairs",
@@ -16,7 +18,9 @@ __all__ = [
     "GeneralizedSplit",
     "GreedyLabelFolds",
     "LeaveOneCategoryOut",
+    "TemperatureTuner",
     "ThresholdTuner",
+    "UnknownRejector",
     "WithinCategoryKFold",
     "event_scorer",
     "get_scorer",

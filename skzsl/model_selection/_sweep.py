@@ -27,14 +27,41 @@ def best_threshold(folds, average):
     curve = _micro_steps if average == "micro" else _macro_steps
     steps = [curve(y_true, scores) for y_true, scores in folds]
     scores = np.concatenate([scores for scores, _ in steps])
+    return _best_of_steps(scores, np.concatenate([step for _, step in steps]) / len(folds))
+
+
+def best_rejection(folds):
+    """Find the best score above which a clip is taken as known, by the mean of two rates, averaged over folds.
+
+    Parameters
+    ----------
+    folds : list of (known, right, scores), each (n,)
+        Whether the label of a clip is a candidate, whether the best candidate is that label, and its score; every fold
+        has clips of both kinds.
+
+    Returns
+    -------
+    threshold : float
+        Half-way between the scores it parts, or 1 below all of them.
+    rate : float
+        Mean of the share of known clips that are named correctly and of the share of unknown ones that are rejected.
+    """
+    gains = [np.where(known, right / known.sum(), -1 / (~known).sum()) / 2 for known, right, _ in folds]
+    scores = np.concatenate([scores for _, _, scores in folds]).astype(np.float64)
+    threshold, gain = _best_of_steps(scores, np.concatenate(gains) / len(folds))
+    return threshold, 0.5 + gain
+
+
+def _best_of_steps(scores, steps):
+    """Threshold with the highest sum of the steps of all that score above it, and that sum."""
     order = np.argsort(-scores)
-    scores, f1 = scores[order], np.cumsum(np.concatenate([step for _, step in steps])[order]) / len(folds)
+    scores, sums = scores[order], np.cumsum(steps[order])
     last_of_ties = np.flatnonzero(np.append(scores[1:] < scores[:-1], True))
-    best = last_of_ties[np.argmax(f1[last_of_ties])]
+    best = last_of_ties[np.argmax(sums[last_of_ties])]
     if best == len(scores) - 1:
-        return float(scores[best]) - 1.0, float(f1[best])
+        return float(scores[best]) - 1.0, float(sums[best])
     threshold = (scores[best] + scores[best + 1]) / 2
-    return float(threshold if threshold < scores[best] else scores[best + 1]), float(f1[best])
+    return float(threshold if threshold < scores[best] else scores[best + 1]), float(sums[best])
 
 
 def best_k(folds, average):

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Self
 
-from joblib import Parallel, delayed
-from sklearn.base import clone
 from sklearn.model_selection import check_cv
 
-from .._compat import HasMethods, StrOptions, fit_context, safe_indexing
+from .._compat import StrOptions, fit_context
 from .._fitting import all_or_nothing
 from .._indicators import is_indicator, named_indicators
-from .._meta import MetaClassifier
-from .._segments import clip_array
-from .._views import final_estimator, is_frozen, knows_its_labels_only, with_labels
-from ..base import EmbeddingClassifier
+from .._views import final_estimator, knows_its_labels_only, with_labels
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
 from ._sweep import best_k, best_threshold, top_k
+from ._tuner import Tuner
 
 
-class ThresholdTuner(MetaClassifier):
+class ThresholdTuner(Tuner):
     """Choose when a multi-label model predicts a label, on labels or clips it was not trained on.
 
     The estimator is fitted once a fold; the choice is the exact maximum of F1 over all thresholds, averaged over the
@@ -72,11 +68,9 @@ class ThresholdTuner(MetaClassifier):
     """
 
     _parameter_constraints: dict = {
-        "estimator": [HasMethods(["fit", "predict"])],
+        **Tuner._parameter_constraints,
         "metric": [StrOptions({"f1_micro", "f1_macro"})],
         "strategy": [StrOptions({"global", "per_label", "top_k"})],
-        "cv": ["cv_object", StrOptions({"prefit"}), None],
-        "n_jobs": [int, None],
     }
 
     def __init__(self, estimator, *, metric="f1_micro", strategy="global", cv=None, n_jobs=None) -> None:
@@ -117,20 +111,7 @@ class ThresholdTuner(MetaClassifier):
                 "y has one label a clip, whose best label is predicted without a threshold; pass an indicator, as "
                 "skzsl.indicator_frame(y) makes it."
             )
-        if isinstance(self.estimator, EmbeddingClassifier):  # before folds are cut; a Pipeline may take anything
-            clip_array(X)
-        if isinstance(self.cv, str):
-            folds, fitted = [_held_out(self.estimator, X, y)], self.estimator
-        else:
-            folds = Parallel(n_jobs=self.n_jobs)(
-                delayed(_fit_and_hold_out)(self.estimator, X, y, train, test)
-                for train, test in self._splitter(y).split(X, y, groups)
-            )
-            fitted = clone(self.estimator).fit(X, y)
-        if isinstance(self.cv, str) or is_frozen(fitted):  # what was given fitted stays as it is
-            fitted = with_labels(fitted, final_estimator(fitted).classes_)
-        if not folds:
-            raise ValueError("cv has no folds; pass a splitter or a list, since a generator serves one fit only.")
+        folds, fitted = self._fit_folds(X, y, lambda: self._splitter(y).split(X, y, groups), _held_out)
         with all_or_nothing(self):
             self._choose(folds)
             if self.strategy != "top_k":
@@ -173,24 +154,19 @@ class ThresholdTuner(MetaClassifier):
 
     def _limits(self, clips, candidates):
         if self.strategy == "top_k":
-            return super()._limits(clips, candidates)
-        return final_estimator(self.estimator_)._limits(clips, candidates)
+            return super(Tuner, self)._limits(clips, candidates)
+        return super()._limits(clips, candidates)
 
     def _mark(self, scores, candidates):
         if self.strategy == "top_k":
             return top_k(scores, self.k_)
-        return final_estimator(self.estimator_)._mark(scores, candidates)
+        return super()._mark(scores, candidates)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         tags.classifier_tags.multi_class = False
         return tags
-
-
-def _fit_and_hold_out(estimator, X, y, train, test):
-    fitted = clone(estimator).fit(safe_indexing(X, train), safe_indexing(y, train))
-    return _held_out(fitted, safe_indexing(X, test), safe_indexing(y, test))
 
 
 def _held_out(estimator, X, y):

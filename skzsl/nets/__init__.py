@@ -2,6 +2,7 @@
 
 from .attention import TemporalAttentionModule
 from .bilinear import BilinearModule
+from .callbacks import FitCheckpoint
 from .contrastive import ContrastiveModule, SymmetricCrossEntropy
 from .global_local import ConvStream, GlobalLocalModule
 from .inference import apply_in_batches
@@ -17,6 +18,7 @@ __all__ = [
     "ContrastiveModule",
     "ConvStream",
     "EmbeddingNet",
+    "FitCheckpoint",
     "GlobalLocalModule",
     "MultiLevelAttentionModule",
     "MultilabelRankingLoss",

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from tqdm.auto import tqdm
 
 
 class Progress(Callback):
-    """A progress bar over epochs with the latest losses."""
+    """A progress bar over the clips of all epochs, with clips a second, the time left and the latest losses."""
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Open the bar."""
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc=type(net.module_).__name__)
+        self.bar_ = tqdm(unit="clip", unit_scale=True, desc=type(net.module_).__name__)
+
+    def expect(self, n_clips, n_before):
+        """Say how many clips all epochs go through, and how many of them an earlier fit did."""
+        if self.bar_.total is None:
+            self.bar_.reset(n_clips)
+            self.bar_.initial = self.bar_.n = n_before
+
+    def advance(self, n_clips):
+        """Count clips."""
+        self.bar_.update(n_clips)
 
     def on_epoch_end(self, net, **kwargs):
         """Show the losses of the epoch."""
-        losses = {key: f"{value:.4f}" for key, value in net.epochs_since(-1)[0].items() if key in _SHOWN}
-        self.bar_.set_postfix(losses, refresh=False)
-        self.bar_.update()
+        epoch = net.epochs_since(-1)[0]
+        losses = {key: f"{value:.4f}" for key, value in epoch.items() if key in _SHOWN}
+        self.bar_.set_postfix({"epoch": f"{epoch['epoch']}", **losses})
 
     def close(self):
         """Close the bar, if it is open."""
@@ -50,7 +62,65 @@ def check_callbacks(callbacks):
         if name in names:
             raise ValueError(f"callbacks hold two callbacks named {name!r}; give each its own name.")
         names.update({name} - {None})
+    if len(callbacks or []) > 1 and any(isinstance(_unnamed(item), FitCheckpoint) for item in callbacks):
+        raise ValueError(
+            "callbacks hold FitCheckpoint and others, whose state it does not keep; pass it alone, or leave it out."
+        )
     return list(callbacks or [])
+
+
+class FitCheckpoint(Callback):
+    """Keep what a fit needs to go on after it was killed, for ``callbacks`` of the models that train nets.
+
+    The same fit, called again with the same file, goes on after the batch where it was, and ends with the weights of
+    an uninterrupted one, to the bit. The file is written at the start of every epoch and within epochs, each time as
+    a whole, and removed once the fit is done.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. Fits that run at the same time, such as those of a search, each need their own.
+    every : float, default=60.0
+        Seconds between two states that are written within an epoch.
+
+    Raises
+    ------
+    ValueError
+        By ``fit``: if the file is damaged, or of a fit with other clips, labels or parameters; and if there are other
+        callbacks, whose state it would not keep.
+
+    Notes
+    -----
+    The file holds weights, what the optimiser has gathered, the history, the generators of orders and of dropout, and
+    the place in the epoch, as arrays and JSON. All clips are hashed first.
+
+    The closed form reads its clips once or twice, and the online solver is as fast as reading; neither has
+    checkpoints. Call ``partial_fit`` on parts and save the model in between. A ``partial_fit`` of a net writes none.
+
+    Examples
+    --------
+    >>> import numpy as np, pathlib, tempfile
+    >>> from skzsl import MultiLevelAttentionClassifier, indicator_frame
+    >>> from skzsl.nets import FitCheckpoint
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tagger.checkpoint"
+    >>> X, y = np.random.default_rng(0).normal(size=(4, 10, 8)), indicator_frame([["rain"], ["dog"], ["rain"], []])
+    >>> model = MultiLevelAttentionClassifier(max_epochs=2, random_state=0, callbacks=[FitCheckpoint(path)])
+    >>> model.fit(X, y).n_iter_, path.exists()
+    (2, False)
+    """
+
+    def __init__(self, path, every=60.0):
+        self.path, self.every = str(path), every
+
+    def __eq__(self, other):
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self):
+        return hash(self.path)
+
+    def remove(self):
+        """Remove the file of a fit that is done."""
+        Path(self.path).unlink(missing_ok=True)
 
 
 class BestEpoch(EarlyStopping):
@@ -75,8 +145,12 @@ def acts_on_batches(callback):
 
 def sets_rates(callback):
     """Whether a callback, or the pair of its name and itself, sets learning rates."""
-    callback = callback[1] if isinstance(callback, tuple) else callback
+    callback = _unnamed(callback)
     return isinstance(callback, LRScheduler) or callback is LRScheduler
+
+
+def _unnamed(callback):
+    return callback[1] if isinstance(callback, tuple) else callback
 
 
 def _silent(message):

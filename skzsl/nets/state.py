@@ -37,9 +37,9 @@ def state_of(net) -> dict:
         return state
     optimizer = net.optimizer_.state_dict() if net.goes_on_ else None
     return state | {
-        "weights": {name: _array(tensor) for name, tensor in net.module_.state_dict().items()},
-        "optimizer": optimizer and _mapped(optimizer, torch.Tensor, _array),
-        "history": json.dumps([_plain(epoch) for epoch in net.history_]),
+        "weights": {name: array_of(tensor) for name, tensor in net.module_.state_dict().items()},
+        "optimizer": optimizer and mapped(optimizer, torch.Tensor, array_of),
+        "history": json.dumps([plain(epoch) for epoch in net.history_]),
         "best": net._best,
         "split_seed": int(net._split_seed),
         "rng": net._rng,
@@ -59,7 +59,7 @@ def restore(net, state: dict) -> None:
     net.initialize()
     if state["optimizer"]:
         net.goes_on_ = True
-        net.optimizer_.load_state_dict(_mapped(state["optimizer"], np.ndarray, torch.from_numpy))
+        net.optimizer_.load_state_dict(mapped(state["optimizer"], np.ndarray, torch.from_numpy))
     net.history_.extend({**epoch, "batches": []} for epoch in json.loads(state["history"]))
     net._best, net._split_seed, net._rng = state["best"], state["split_seed"], state["rng"]
 
@@ -103,20 +103,21 @@ def _present(device):
     return "cpu"
 
 
-def _array(tensor):
+def array_of(tensor):
+    """Values of a tensor on any device."""
     return tensor.detach().cpu().numpy()
 
 
-def _mapped(value, kind, change):
+def mapped(value, kind, change):
     """Change everything of a kind inside dicts, lists and tuples."""
     if isinstance(value, kind):
         return change(value)
     if isinstance(value, dict):
-        return {key: _mapped(each, kind, change) for key, each in value.items()}
-    return type(value)(_mapped(each, kind, change) for each in value) if isinstance(value, list | tuple) else value
+        return {key: mapped(each, kind, change) for key, each in value.items()}
+    return type(value)(mapped(each, kind, change) for each in value) if isinstance(value, list | tuple) else value
 
 
-def _plain(epoch):
+def plain(epoch):
     """What can be written of an epoch; callbacks may have recorded anything."""
     values = {name: value.item() if isinstance(value, np.generic) else value for name, value in epoch.items()}
     return {name: value for name, value in values.items() if isinstance(value, str | int | float | None)}

@@ -18,8 +18,10 @@ from skorch import NeuralNet
 from .._indicators import balancing_chances
 from .augmentation import MixedBatches
 from .batches import RowBatches, RowData, as_tensor
-from .callbacks import Progress, acts_on_batches
+from .callbacks import FitCheckpoint, Progress, acts_on_batches
+from .checkpoint import Checkpoint, WatchedBatches
 from .layers import widened
+from .lean import run_lean_epoch
 from .schedule import CycledBatches, WeightAverage
 from .settings import fresh_autocast, seeded
 from .state import copied, restore, state_of
@@ -124,12 +126,19 @@ class EmbeddingNet(NeuralNet):
         self.set_params(max_epochs=epochs)
         self._first_epoch, self._cycle = len(self.history_), self.one_cycle and not partial
         self._average = WeightAverage(self.module_) if self.averaged_epochs and not partial else None
+        self._losses, self._sizes, self._skip, self._resumed, self._kept = [], [], 0, None, None
         self.notify("on_train_begin", X=inputs, y=targets)
         try:
+            kept = None if partial else Checkpoint.of(self, inputs, targets)
+            if kept is not None and kept.found is not None:
+                kept.restore(self)
+                if kept.finished:
+                    return
+            self._kept = kept
             with suppress(TrainingEnded):
-                self.fit_loop(inputs, targets)
+                self.fit_loop(inputs, targets, epochs=epochs - (len(self.history_) - self._first_epoch))
         finally:
-            average, self._average = self._average, None
+            average, self._average, self._kept = self._average, None, None
             for group in self.optimizer_.param_groups if self._cycle else []:
                 group["lr"] = self.lr
         if average is not None:
@@ -137,6 +146,8 @@ class EmbeddingNet(NeuralNet):
         self.notify("on_train_end", X=inputs, y=targets)
         if not all(torch.isfinite(parameter).all() for parameter in self.module_.parameters()):
             raise ValueError(self._divergence("weights are no longer finite"))
+        if kept is not None:
+            kept.finish(self)
 
     def notify(self, method_name, **arguments):
         """Tell the callbacks. One that raises KeyboardInterrupt after an epoch, as skorch's do, ends it there.
@@ -151,6 +162,12 @@ class EmbeddingNet(NeuralNet):
                 if method_name != "on_epoch_end":
                     raise
                 raise TrainingEnded from None
+
+    def remove_checkpoint(self):
+        """Remove the file that a fit would have gone on from, now that all of it is done."""
+        for _, callback in self.callbacks_:
+            if isinstance(callback, FitCheckpoint):
+                callback.remove()
 
     def _change_lr(self, lr):
         """Take another learning rate from now on, as the start of schedules too."""
@@ -195,8 +212,17 @@ class EmbeddingNet(NeuralNet):
         batches = RowBatches(dataset, self.batch_size, self.device, self._rng if self.shuffle else None, chances)
         return MixedBatches(batches, self.mixup) if self.mixup else batches
 
+    def _watched(self, batches):
+        """Batches of a training epoch, from where an earlier fit left it."""
+        getattr(batches, "batches", batches).skip = self._skip
+        bars = [callback for _, callback in self.callbacks_ if isinstance(callback, Progress)]
+        for bar in bars:
+            n_before = (len(self.history_) - self._first_epoch - 1) * batches.n_rows + sum(self._sizes)
+            bar.expect(self.max_epochs * batches.n_rows, n_before)
+        return WatchedBatches(self._cycled(batches) if self._cycle else batches, self, self._kept, bars)
+
     def _cycled(self, batches):
-        first = (len(self.history_) - self._first_epoch - 1) * len(batches)
+        first = (len(self.history_) - self._first_epoch - 1) * len(batches) + self._skip
         return CycledBatches(batches, self.optimizer_, self.lr, first, self.max_epochs * len(batches))
 
     def on_epoch_end(self, net, **kwargs):
@@ -214,15 +240,15 @@ class EmbeddingNet(NeuralNet):
         """Run an epoch and record its mean loss over clips."""
         if iterator is None:
             return
-        if training and self._cycle:
-            iterator = self._cycled(iterator)
+        if training:
+            iterator = self._watched(iterator)
         if any(acts_on_batches(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             losses = self.history[-1, "batches", :, f"{prefix}_loss"]
             sizes = self.history[-1, "batches", :, f"{prefix}_batch_size"]
             loss = float(np.average(losses, weights=sizes))
         else:
-            loss = self._run_lean_epoch(iterator, training)
+            loss = run_lean_epoch(self, iterator, training)
             self.history.new_batch()  # checkpoints name the last batch
             self.history.record_batch(f"{prefix}_loss", loss)
             self.history.record_batch(f"{prefix}_batch_size", iterator.n_rows)
@@ -241,47 +267,11 @@ class EmbeddingNet(NeuralNet):
             "Normalizer."
         )
 
-    def _run_lean_epoch(self, iterator, training):
-        self._set_training(training)
-        step = self._make_step() if training else self._loss
-        # A tensor kept from every batch would split the heap, and memory would grow from batch to batch.
-        on_cpu = torch.device(self.device).type == "cpu"
-        losses, sizes = [], []
-        with torch.set_grad_enabled(training):
-            for inputs, targets in iterator:
-                loss = step(inputs, targets)
-                losses.append(loss.item() if on_cpu else loss.detach())
-                sizes.append(len(targets))
-        return float(np.average(losses if on_cpu else torch.stack(losses).cpu().numpy(), weights=sizes))
-
     def _score(self, iterator):
         self._set_training(False)
         with torch.no_grad():
             outputs, targets = zip(*((self.infer(inputs), targets) for inputs, targets in iterator), strict=True)
             return self.validation_score(torch.cat(outputs), torch.cat(targets))
-
-    def _loss(self, inputs, targets):
-        return self.criterion_(self.infer(inputs), targets)
-
-    def _make_step(self):
-        module, criterion, optimizer = self.module_, self.criterion_, self.optimizer_
-        parameters, fixed = list(module.parameters()), self._fixed_tensors()
-
-        def gradient(inputs, targets):
-            for parameter in parameters:
-                parameter.grad = None
-            loss = criterion(widened(module(*inputs, *fixed)), targets)
-            loss.backward()
-            return loss
-
-        def step(inputs, targets):
-            loss = gradient(inputs, targets)
-            optimizer.step()
-            return loss
-
-        if isinstance(optimizer, torch.optim.LBFGS):
-            return lambda inputs, targets: optimizer.step(lambda: gradient(inputs, targets))
-        return step
 
     def _fixed_tensors(self):
         held = self.__dict__.get("_fixed")

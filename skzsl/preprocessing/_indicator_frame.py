@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def indicator_frame(label_lists, labels=None) -> pd.DataFrame:
+def indicator_frame(label_lists, labels=None, *, sep=None) -> pd.DataFrame:
     """Make a multi-label y of lists of labels: a DataFrame with a column for each label and a row for each clip.
 
     Parameters
     ----------
-    label_lists : list of lists of str
-        The labels of each clip, in any order; a clip may have none. A Series keeps its index.
+    label_lists : list of lists of str, or of str
+        The labels of each clip, in any order; a clip may have none. A Series keeps its index. With ``sep`` texts.
     labels : list of str or None, default=None
         The columns. None takes all labels that occur, sorted. A column without a positive clip is an unseen label.
+    sep : str or None, default=None
+        What stands between the labels of a text, such as ``","``; blanks around labels are dropped.
 
     Returns
     -------
@@ -30,7 +32,8 @@ def indicator_frame(label_lists, labels=None) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        For a clip whose labels are a lone string or not all in ``labels``, and when there is no label at all.
+        For a clip whose labels are a lone string without ``sep``, no string with it, or not all in ``labels``, and when
+        there is no label at all.
 
     Examples
     --------
@@ -40,14 +43,20 @@ def indicator_frame(label_lists, labels=None) -> pd.DataFrame:
     0    0     1     1
     1    1     0     0
     2    0     0     0
+    >>> indicator_frame(["rain;wind", "dog"], sep=";").columns.tolist()
+    ['dog', 'rain', 'wind']
     """
     import pandas as pd
 
     index = getattr(label_lists, "index", None)  # of a Series; a list has a method of that name
     label_lists = list(label_lists)
+    if sep is not None:
+        label_lists = _split(label_lists, sep)
     for clip, given in enumerate(label_lists):
         if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
-            raise ValueError(f"label_lists[{clip}] is {given!r}; pass a list of labels, such as [{given!r}].")
+            raise ValueError(
+                f"label_lists[{clip}] is {given!r}; pass a list of labels, such as [{given!r}]{_or_sep(given)}."
+            )
     label_lists = [label_array(list(given), f"label_lists[{clip}]") for clip, given in enumerate(label_lists)]
     if labels is None:
         found = {label for given in label_lists for label in given.tolist()}
@@ -65,3 +74,18 @@ def indicator_frame(label_lists, labels=None) -> pd.DataFrame:
                 raise ValueError(f"Label {label!r} of clip {clip} is not in labels; add it.")
             values[clip, position[label]] = 1
     return pd.DataFrame(values, columns=columns, index=None if callable(index) else index)
+
+
+def _split(texts, sep):
+    if not isinstance(sep, str) or not sep:
+        raise ValueError(f"sep={sep!r}; pass what stands between labels, such as ','.")
+    for clip, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"label_lists[{clip}] is {text!r}; pass text for sep={sep!r}, or lists without sep.")
+    return [[label.strip() for label in text.split(sep) if label.strip()] for text in texts]
+
+
+def _or_sep(given):
+    """The advice for text that may hold several labels."""
+    found = next((mark for mark in "\t;|," if isinstance(given, str) and mark in given), None)
+    return "" if found is None else f", or sep={found!r} if these are several labels"

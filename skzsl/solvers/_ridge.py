@@ -30,7 +30,8 @@ class ClipSums:
 
     Attributes
     ----------
-    n_clips : int
+    n_clips : int or float
+        Clips, or the sum of their weights.
     sums : ndarray of shape (S, d)
         Sum of the clips of each label.
     total : ndarray of shape (d,)
@@ -43,7 +44,7 @@ class ClipSums:
         Which labels each of ``clips`` has.
     """
 
-    n_clips: int
+    n_clips: float
     sums: np.ndarray
     total: np.ndarray
     gram: np.ndarray | None = None
@@ -99,6 +100,7 @@ def clip_sums(
     rows: np.ndarray | None = None,
     *,
     alpha_audio: float | str | None = None,
+    weights: np.ndarray | None = None,
 ) -> ClipSums:
     """Sum up clips in blocks of them.
 
@@ -115,6 +117,8 @@ def clip_sums(
     alpha_audio : float, "auto" or None
         The one regulariser that the sums are for: clips of up to 32-bit floats may then be multiplied in float32. None
         multiplies all in float64.
+    weights : ndarray of shape (n,) or None
+        How often each clip counts.
 
     Returns
     -------
@@ -130,13 +134,13 @@ def clip_sums(
     n_clips, n_features = len(clips) if rows is None else len(rows), clips.shape[1]
     narrow = clips.dtype == np.float32
     with np.errstate(over="ignore", invalid="ignore"):
-        if n_clips < n_features:
+        if n_clips < n_features and weights is None:
             return _kept(clips, codes, n_labels, rows)
         if alpha_audio is not None and narrow:
-            sums = _summed(clips, codes, n_labels, rows, np.float32)
+            sums = _summed(clips, codes, n_labels, rows, np.float32, weights)
             if sums.finite and _well_conditioned(sums.gram, audio_regulariser(alpha_audio, sums)):
                 return sums
-        return _summed(clips, codes, n_labels, rows, np.float64)
+        return _summed(clips, codes, n_labels, rows, np.float64, weights)
 
 
 def sums_of_sets(
@@ -243,15 +247,20 @@ def clip_blocks(clips: ClipVectors, dtype, rows: np.ndarray | None = None) -> It
         yield clips[chosen].astype(dtype, copy=False), chosen
 
 
-def _summed(clips, codes, n_labels, rows, dtype):
+def _summed(clips, codes, n_labels, rows, dtype, weights=None):
     n_features = clips.shape[1]
     gram, sums, total = np.zeros((n_features, n_features)), np.zeros((n_labels, n_features)), np.zeros(n_features)
-    n_clips = 0
+    n_clips: float = 0
     for block, chosen in clip_blocks(clips, dtype, rows):
+        if weights is not None:  # a clip counts as often in the sums, whose squares have the root of that
+            root = np.sqrt(weights[chosen])[:, None].astype(dtype)
+            block = block * root
         gram += block.T @ block
+        if weights is not None:
+            block = block * root
         sums += _sums_of_labels(block, codes[chosen], n_labels)
         total += np.ones(len(block), dtype) @ block if codes.ndim == 2 else 0.0
-        n_clips += len(block)
+        n_clips += len(block) if weights is None else float(weights[chosen].sum())
     return ClipSums(n_clips, sums, total if codes.ndim == 2 else sums.sum(axis=0), gram)
 
 

@@ -3,6 +3,7 @@
 from ._bilinear import ZeroShotBilinear
 from ._contrastive import ZeroShotContrastive
 from ._convex import ZeroShotConvex
+from ._few_shot_adapter import FewShotAdapter
 from ._nearest import ZeroShotNearest
 from ._ridge import ZeroShotRidge
 from ._ridge_cv import ZeroShotRidgeCV
@@ -10,6 +11,7 @@ from ._score_normalizer import ScoreNormalizer
 from ._temporal_attention import ZeroShotTemporalAttention
 
 __all__ = [
+    "FewShotAdapter",
     "ScoreNormalizer",
     "ZeroShotBilinear",
     "ZeroShotContrastive",

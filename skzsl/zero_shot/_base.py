@@ -196,10 +196,10 @@ class PooledClips:
     standardize: bool
     _scaling: Scaling | None
 
-    def _clips(self, segments: Segments, *, first=False) -> ClipVectors:
-        """Clips scaled by those of the ``first`` call, or their means."""
+    def _clips(self, segments: Segments, *, first=False, weights=None) -> ClipVectors:
+        """Clips scaled by those of the ``first`` call, each as often as its weight says, or their means."""
         if first:
-            self._scaling = Scaling.of(segments, pooled=True) if self.standardize else None
+            self._scaling = Scaling.of(segments, pooled=True, weights=weights) if self.standardize else None
         return ClipVectors(segments, self._scaling)
 
 

@@ -6,13 +6,16 @@ from numbers import Real
 from typing import Self
 
 import numpy as np
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from .._compat import Interval, StrOptions, fit_context
+from .._compat import Interval, StrOptions, check_sample_weight, fit_context, safe_indexing
 from .._fitting import all_or_nothing, fit_remembered
+from .._lazy import is_lazy
 from .._segments import Segments, check_segments
 from .._stored import StoredRows, opened
 from ._base import BilinearScores, MultilabelZeroShotClassifier
+from ._ridge_partitions import fit_partitions
 
 
 class RidgeMap(BilinearScores, MultilabelZeroShotClassifier):
@@ -35,11 +38,11 @@ class RidgeMap(BilinearScores, MultilabelZeroShotClassifier):
             return Segments(validate_data(self, X, reset=reset, ensure_all_finite=False))
         return check_segments(self, X, reset=reset)
 
-    def _sum_up(self, X, clips, targets, rows=None, *, alpha_audio=None):
-        """Sums over clips that the map depends on, in float64 unless they serve ``alpha_audio`` alone."""
+    def _sum_up(self, X, clips, targets, rows=None, **how):
+        """Sums over clips that the map depends on, in float64 unless they serve one ``alpha_audio`` alone."""
         from ..solvers._ridge import clip_sums
 
-        sums = clip_sums(clips, targets.codes, len(targets.seen), rows, alpha_audio=alpha_audio)
+        sums = clip_sums(clips, targets.codes, len(targets.seen), rows, **how)
         if not sums.finite:
             check_segments(self, X)  # names NaN and infinity
             raise ValueError("The squares of the clips overflow float64; scale X, for example with Normalizer.")
@@ -114,8 +117,8 @@ class ZeroShotRidge(RidgeMap):
         The fitted text encoder.
     n_features_in_ : int
         Features d of a segment.
-    n_samples_seen_ : int
-        Clips of ``fit`` and of all calls of ``partial_fit`` since.
+    n_samples_seen_ : int or float
+        Clips of ``fit`` and of all calls of ``partial_fit`` since, or the sum of their weights.
 
     Notes
     -----
@@ -180,16 +183,19 @@ class ZeroShotRidge(RidgeMap):
         self.memory = memory
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y) -> Self:
+    def fit(self, X, y, sample_weight=None) -> Self:
         """Learn from clips and the labels they carry.
 
         Parameters
         ----------
         X : array of shape (n, d) or (n, T, d)
-            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent.
+            Clip embeddings, or segment embeddings whose trailing all-zero segments are absent. Of an array of dask,
+            each partition is summed up where it is, in float64.
         y : array of shape (n,) or indicator of shape (n, n_labels)
             The label of each clip, as text; or a DataFrame with a column for each label (:func:`skzsl.indicator_frame`
             builds it), or an array, whose columns ``label_texts`` names.
+        sample_weight : array of shape (n,) or None, default=None
+            How often each clip counts, 0 or more: weight 2 is that clip twice, 0 is that clip left out.
 
         Returns
         -------
@@ -198,21 +204,24 @@ class ZeroShotRidge(RidgeMap):
         Raises
         ------
         ValueError
-            For bad X, y or parameters, and regularisers so small that rounding swallows them. A fitted model stays as
-            it was.
+            For bad X, y, weights or parameters, and regularisers so small that rounding swallows them. A fitted model
+            stays as it was.
         """
         if self.memory is not None:
-            return fit_remembered(self, X, y)
+            return fit_remembered(self, X, y, **({} if sample_weight is None else {"sample_weight": sample_weight}))
+        if is_lazy(X):
+            return fit_partitions(self, X, y, sample_weight)
         with all_or_nothing(self):
-            segments = self._check_clips(X, reset=True)
+            segments, y, weights = weighted(self._check_clips(X, reset=True), y, sample_weight)
             targets = self._take_labels(y, len(segments))
-            self._sums = self._sum_up(X, self._clips(segments, first=True), targets, alpha_audio=self.alpha_audio)
+            clips = self._clips(segments, first=True, weights=weights)
+            self._sums = self._sum_up(X, clips, targets, alpha_audio=self.alpha_audio, weights=weights)
             self._goes_on = False
             self._solve(self._sums, self.alpha_audio, self.alpha_text)
         return self
 
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, classes=None) -> Self:
+    def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
         """Add clips to those learned from so far; the map is then that of all together.
 
         Labels met for the first time join in, and all earlier clips count as clips without them. The text encoder is
@@ -226,6 +235,8 @@ class ZeroShotRidge(RidgeMap):
             The labels of each clip, as in ``fit``.
         classes : array of labels or None, default=None
             Labels to expect, which the text encoder of the first call should know. Other labels can come later too.
+        sample_weight : array of shape (n,) or None, default=None
+            How often each clip counts, as in ``fit``.
 
         Returns
         -------
@@ -244,10 +255,11 @@ class ZeroShotRidge(RidgeMap):
                 "added to; call partial_fit before it is stored, or fit again on all clips."
             )
         with all_or_nothing(self):
-            segments = self._check_clips(X, reset=not going_on)
+            segments, y, weights = weighted(self._check_clips(X, reset=not going_on), y, sample_weight)
             before = self.seen_classes_ if going_on else None
             targets = self._take_labels(y, len(segments), going_on=going_on, partial=True, classes=classes)
-            sums = self._sum_up(X, self._clips(segments, first=not going_on), targets)
+            clips = self._clips(segments, first=not going_on, weights=weights)
+            sums = self._sum_up(X, clips, targets, weights=weights)
             if going_on:
                 sums = self._sums.of_labels(positions(targets.seen, before)) + sums
             self._sums, self._goes_on = sums, True
@@ -259,6 +271,18 @@ class ZeroShotRidge(RidgeMap):
         if not state.get("_goes_on"):  # then nothing is added to the sums, which can be the clips themselves
             state.pop("_sums", None)
         return state
+
+
+def weighted(segments, y, sample_weight):
+    """Clips that count, their labels, and how often each does, None where all count once."""
+    if sample_weight is None:
+        return segments, y, None
+    weights = check_sample_weight(sample_weight, segments, dtype=np.float64, ensure_non_negative=True)
+    if weights.all():
+        return segments, y, weights
+    check_consistent_length(segments, y)
+    rows = np.flatnonzero(weights)
+    return segments[rows], safe_indexing(y, rows), weights[rows]
 
 
 def positions(labels, known):

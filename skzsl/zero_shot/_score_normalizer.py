@@ -131,7 +131,8 @@ class ScoreNormalizer(MetaClassifier):
         return self
 
     # Normalised scores have a threshold and a temperature of their own.
-    _margins, _probabilities = EmbeddingClassifier._margins, EmbeddingClassifier._probabilities
+    _margins, _share = EmbeddingClassifier._margins, EmbeddingClassifier._share
+    _probabilities = EmbeddingClassifier._probabilities
 
     def _clip_scores(self, X, labels):
         raw, normalize, candidates = self._prepared(X, labels)

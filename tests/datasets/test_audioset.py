@@ -3,10 +3,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import KFold, cross_val_score
 from tfrecords import bytes_feature, clip_record, entry, field, float_feature, framed, int_feature, slow_crc, varint
 
+from skzsl import MultiLevelAttentionClassifier, ZeroShotRidge, _stored
 from skzsl.datasets import load_audioset_vggish
+from skzsl.datasets._shards import find_frames
 from skzsl.datasets._tfrecord import crc32c, parse_sequence_example
+from skzsl.model_selection import get_scorer
+from skzsl.text import HashingEncoder
 
 LABELS = ["Speech", "Dog", "Rain, gentle", "Siren"]
 CSV = 'index,mid,display_name\n0,/m/0,"Speech"\n1,/m/1,"Dog"\n2,/m/2,"Rain, gentle"\n3,/t/3,"Siren"\n'
@@ -229,3 +235,60 @@ def test_both_forms_give_the_same_data(data, tmp_path):
     pd.testing.assert_frame_equal(loaded.y, released.y[:20])
     for name in ("X", "ids", "start", "end"):
         np.testing.assert_array_equal(loaded[name], released[name][:20])
+
+
+@pytest.fixture
+def many_shards(tmp_path):
+    """Three shards of 30 clips of 1 to 5 embeddings and 0 to 3 labels."""
+    rng = np.random.default_rng(0)
+    for shard in range(3):
+        clips = [
+            clip_record(30 * shard + n, np.flatnonzero(rng.random(4) < 0.4).tolist(), n_frames=1 + int(rng.integers(5)))
+            for n in range(30)
+        ]
+        (tmp_path / f"{shard}.tfrecord").write_bytes(b"".join(framed(clip.record) for clip in clips))
+    return tmp_path
+
+
+def test_embeddings_that_stay_in_their_files_are_those_that_are_loaded(many_shards):
+    loaded = load_audioset_vggish(many_shards, labels=LABELS)
+    stored = load_audioset_vggish(many_shards, labels=LABELS, in_memory=False)
+    assert stored.X.shape == loaded.X.shape == (90, 5, 128)
+    assert "stored array of shape (90, 5, 128)" in repr(stored.X)
+    for rows in (slice(None), slice(25, 65), slice(30, 60), slice(4, 4), [89, 3, 31], np.arange(90) % 2 == 0):
+        np.testing.assert_array_equal(stored.X[rows], loaded.X[rows])
+    assert all(isinstance(dtype, pd.SparseDtype) for dtype in stored.y.dtypes)
+    pd.testing.assert_frame_equal(stored.y.sparse.to_dense(), loaded.y)
+    assert stored.ids.tolist() == loaded.ids.tolist()
+
+
+def test_models_learn_from_embeddings_in_their_files(many_shards, monkeypatch):
+    monkeypatch.setattr(_stored, "buffer_bytes", lambda: 20 * 5 * 128)
+    loaded = load_audioset_vggish(many_shards, labels=LABELS)
+    stored = load_audioset_vggish(many_shards, labels=LABELS, in_memory=False)
+    model = MultiLevelAttentionClassifier(hidden_size=4, max_epochs=1, shuffle=False, random_state=0)
+    expected = clone(model).fit(loaded.X, loaded.y).decision_function(loaded.X)
+    np.testing.assert_array_equal(model.fit(stored.X, stored.y).decision_function(stored.X), expected)
+    ridge, how = ZeroShotRidge(HashingEncoder(8)), {"cv": KFold(3), "scoring": get_scorer("map")}
+    whole = cross_val_score(ridge, loaded.X, loaded.y, **how)
+    np.testing.assert_allclose(cross_val_score(ridge, stored.X, stored.y, **how), whole)
+
+
+def test_files_that_shrink_after_they_were_loaded_are_named(many_shards):
+    stored = load_audioset_vggish(many_shards, labels=LABELS, in_memory=False)
+    (many_shards / "1.tfrecord").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"1\.tfrecord' is shorter than when it was loaded"):
+        stored.X[20:40]
+
+
+def test_embeddings_out_of_step_are_refused_where_they_stay_in_their_files(tmp_path):
+    frames = [np.random.default_rng(n).bytes(128) for n in range(3)]
+    with pytest.raises(ValueError, match="do not follow each other"):
+        find_frames(frames[0] + b"x" + frames[1] + b"xx" + frames[2], b"".join(frames), 128, 0)
+    assert find_frames(b"x" + frames[0] + b"y" + frames[1], b"".join(frames[:2]), 128, 7) == (8, 129, 2)
+
+
+def test_npz_files_are_read_whole(tmp_path):
+    (tmp_path / "clips.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match="compressed and read whole"):
+        load_audioset_vggish(tmp_path / "clips.npz", in_memory=False)

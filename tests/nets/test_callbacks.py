@@ -1,11 +1,13 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
-from skzsl import MultiLevelAttentionClassifier
-from skzsl.nets.callbacks import check_callbacks
+from skzsl import MultiLevelAttentionClassifier, ZeroShotBilinear
+from skzsl.nets.callbacks import Progress, check_callbacks
+from skzsl.text import HashingEncoder
 
 
 class Alarm(Callback):
@@ -37,3 +39,24 @@ def test_all_forms_of_skorch_are_callbacks():
     given = [EarlyStopping(), LRScheduler, ("rates", LRScheduler()), ["off", None], None]
     assert check_callbacks(given) == given
     assert check_callbacks(None) == []
+
+
+def test_progress_counts_the_clips_of_all_epochs_and_the_time_left(capsys):
+    X, y = np.random.default_rng(0).normal(size=(40, 8)), np.resize(["rain", "dog"], 40)
+    given = {"solver": "minibatch", "max_epochs": 3, "batch_size": 16, "verbose": True, "validation_fraction": 0.1}
+    ZeroShotBilinear(HashingEncoder(8), **given).fit(X, y)
+    shown = capsys.readouterr().err.split("\r")[-1]
+    assert "108/108" in shown
+    assert "clip/s" in shown
+    assert "epoch=3" in shown
+    assert "train_loss=" in shown
+
+
+def test_progress_goes_on_from_where_a_killed_fit_was():
+    bar, net = Progress(), SimpleNamespace(module_=None)
+    bar.on_train_begin(net)
+    bar.expect(120, 50)
+    bar.advance(10)
+    bar.expect(120, 0)  # of the second epoch
+    assert (bar.bar_.n, bar.bar_.initial, bar.bar_.total) == (60, 50, 120)
+    bar.close()

@@ -1,0 +1,254 @@
+"""Embeddings from files of other programs, as X and what is known of its clips."""
+
+from __future__ import annotations
+
+import glob
+import re
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ..preprocessing import pad_segments
+from ._clip_files import Clips, of_files, read_all_clips, read_clip
+from ._clip_names import plain_name
+from ._vector_tables import Table, clips_of_table, read_table
+
+_ARRAYS, _TEXT, _TABLES = _KINDS = {".npy", ".npz"}, {".txt"}, {".parquet", ".csv", ".tsv"}
+_IN_FOLDERS = {".npy", ".npz", ".parquet"}
+_BIRDNET = ".embeddings.txt"
+
+
+def load_embeddings(source, *, vectors=None, recording=None, empty="error"):
+    r"""Load embeddings that another program has written, as the X that every estimator here takes.
+
+    Parameters
+    ----------
+    source : str, path-like, list of these, or table
+        - A folder, a pattern such as ``"openl3/**/*.npz"`` or a list of files: each npy, npz or text file is a clip, in
+          the order of their names. Of a folder, folders below included, npy, npz, parquet and BirdNET-Analyzer's
+          ``.embeddings.txt`` files are read, which have to be of one kind.
+        - One npy or npz file: all clips, (n, d) or (n, T, d), or the one clip of an npz file with ``timestamps``.
+        - Parquet, csv or tsv files; a DataFrame; a table of Hugging Face's datasets, polars or pyarrow: a vector a row.
+    vectors : str or None, default=None
+        Name of the array in npz files or of the column in tables that has the embeddings; for a column a feature
+        what stands before the numbers, such as ``"emb_"`` of emb_0, emb_1, .... None finds the only one.
+    recording : str or None, default=None
+        What each clip was cut from: a column of a table, or a regular expression whose first group in a clip's name is
+        its recording, such as ``r"\d-(\d+)-"`` for ESC-50. None takes each file as a recording of its own.
+    empty : {"error", "drop", "keep"}, default="error"
+        What to do with clips without a segment, which front ends give for sounds shorter than a window: name them in an
+        error, leave them out, or keep them as one segment of zeros. ``empty`` of the result names them.
+
+    Returns
+    -------
+    embeddings : Bunch
+        X : ndarray of shape (n, d) or (n, T, d)
+            In the dtype of the source; a memory map for an npy file of all clips. Clips of unequal length have segments
+            of zeros at the end, which count as absent.
+        files : ndarray of shape (n,), str; or None
+            Name of each clip, without the endings of sounds and embeddings, relative to the folder or to what all have
+            in common; None if the source has no names.
+        times, ends : ndarray of shape (n, T), or None
+            Seconds at which each segment starts and ends, NaN where it is absent; None if the source does not say.
+        groups : ndarray of shape (n,), or None
+            Recording of each clip, for splitters that keep recordings together.
+        empty : list of str
+            Clips without a segment.
+        table : DataFrame or None
+            The other columns of a table, of each clip's first row.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or none of a known kind.
+    ImportError
+        If pyarrow is needed and missing.
+    ValueError
+        If a file is damaged or of another form, clips have different numbers of features or the same name, some have no
+        segment, or ``recording`` is not found in a name. The message names the file, and the line or row in it.
+
+    See Also
+    --------
+    load_labels : The labels of these clips.
+    load_audioset_vggish : AudioSet's TFRecord files.
+
+    Notes
+    -----
+    Of npz files, OpenL3's ``embedding`` and ``timestamps`` are known, and arrays of names beside those of all clips.
+
+    Of tables the columns are known by names such as ``file``, ``filename``, ``start`` and ``end``; rename others with
+    pandas. Where a file is named in several rows, these are its segments and have to have a start. A column of text may
+    hold numbers between commas.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skzsl.datasets import load_embeddings
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(Path(folder) / "dawn.npy", np.ones((3, 2)))
+    ...     np.save(Path(folder) / "dusk.npy", np.ones((1, 2)))
+    ...     sounds = load_embeddings(folder)
+    >>> sounds.X.shape, sounds.files.tolist()
+    ((2, 3, 2), ['dawn', 'dusk'])
+    """
+    if empty not in ("error", "drop", "keep"):
+        raise ValueError(f"empty={empty!r}; pass 'error', 'drop' or 'keep'.")
+    clips = _read(source, vectors)
+    names = None if clips.files is None else _distinct([plain_name(name) for name in clips.files])
+    without = [] if isinstance(clips.vectors, np.ndarray) else [not len(clip) for clip in clips.vectors]
+    named = [clips.files[row] if clips.files else f"row {row}" for row in np.flatnonzero(without)]
+    if named and (empty == "error" or len(named) == len(without)):
+        raise ValueError(
+            f"{len(named)} of {len(without)} clips have no segment: {named[:5]}; pass empty='drop' to leave them out "
+            "or empty='keep' to keep them as a segment of zeros."
+        )
+    kept = [row for row in range(len(clips.vectors)) if empty == "keep" or not (without and without[row])]
+    files = None if names is None else np.array(names)[kept]
+    return Bunch(
+        X=_stacked(clips.vectors, clips.files, kept),
+        files=files,
+        times=_padded(clips.start, kept),
+        ends=_padded(clips.end, kept),
+        groups=_recordings(recording, files, clips.table, kept),
+        empty=[str(name) for name in named],
+        table=None if clips.table is None else clips.table.iloc[kept].reset_index(drop=True),
+    )
+
+
+def _read(source, vectors) -> Clips:
+    if not isinstance(source, str | PathLike | list | tuple):
+        return _of_object(source, vectors)
+    if not isinstance(source, list | tuple) and Path(source).is_file():
+        path = Path(source)
+        if path.suffix in _ARRAYS | _TEXT:
+            return read_all_clips(path, vectors)
+    paths, root = _paths(source)
+    kinds = sorted({path.suffix for path in paths})
+    if not any(set(kinds) <= of_a_kind for of_a_kind in _KINDS):
+        raise ValueError(
+            f"{source!r} has files of the kinds {kinds}; pass files of one kind: .npy and .npz, .txt of "
+            "BirdNET-Analyzer, or .parquet, .csv and .tsv. AudioSet's TFRecord files are for load_audioset_vggish."
+        )
+    if kinds[0] in _TABLES:
+        return _of_tables([read_table(path) for path in paths], vectors)
+    return of_files([read_clip(path, vectors) for path in paths], [path.relative_to(root).as_posix() for path in paths])
+
+
+def _paths(source):
+    """Files of a folder, a pattern or a list, and the folder that their names are relative to."""
+    if isinstance(source, list | tuple):
+        paths = [Path(path) for path in source]
+        missing = [str(path) for path in paths if not path.is_file()]
+        if missing:
+            raise FileNotFoundError(f"{missing[0]!r} is missing or is no file; pass files that are there.")
+    elif Path(source).is_dir():
+        paths = sorted(path for path in Path(source).rglob("*") if path.is_file() and _is_known(path))
+    else:
+        paths = sorted(Path(path) for path in glob.glob(str(source), recursive=True) if Path(path).is_file())
+    if not paths:
+        raise FileNotFoundError(
+            f"{str(source)!r} has no file of embeddings; pass a folder of .npy, .npz, .parquet or {_BIRDNET} files, a "
+            "file, or a pattern such as 'folder/**/*.npz'."
+        )
+    if not isinstance(source, list | tuple) and Path(source).is_dir():
+        return paths, Path(source)
+    parents = [path.absolute().parent for path in paths]
+    shared = next(
+        folder for folder in [parents[0], *parents[0].parents] if all(p.is_relative_to(folder) for p in parents)
+    )
+    return [path.absolute() for path in paths], shared
+
+
+def _is_known(path):
+    return path.suffix in _IN_FOLDERS or path.name.endswith(_BIRDNET)
+
+
+def _of_object(source, vectors):
+    for convert in ("to_pandas", "to_frame"):
+        if hasattr(source, convert):
+            source = getattr(source, convert)()
+    if not hasattr(source, "columns"):
+        raise ValueError(f"source is {type(source).__name__}; pass a path, a list of paths or a table.")
+    return _of_tables([Table(source.reset_index(drop=True), "the table")], vectors)
+
+
+def _of_tables(tables, vectors):
+    """Clips of tables with the same columns; a clip is in one of them."""
+    import pandas as pd
+
+    parts = [clips_of_table(table, vectors) for table in tables]
+    if len(parts) == 1:
+        return parts[0]
+    columns = [list(table.frame.columns) for table in tables]
+    other = next((number for number, names in enumerate(columns) if names != columns[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"{tables[other].source} has the columns {columns[other][:9]}, {tables[0].source} has {columns[0][:9]}; "
+            "pass tables of the same columns."
+        )
+    arrays = all(isinstance(part.vectors, np.ndarray) for part in parts)
+    alike = arrays and len({part.vectors.shape[1:] for part in parts}) == 1
+
+    def joined(field):
+        values = [getattr(part, field) for part in parts]
+        return None if any(value is None for value in values) else [entry for value in values for entry in value]
+
+    vectors = np.concatenate([part.vectors for part in parts]) if alike else joined("vectors")
+    table = pd.concat([part.table for part in parts], ignore_index=True)
+    return Clips(vectors, joined("files"), joined("start"), joined("end"), table)
+
+
+def _distinct(names):
+    place: dict = {}
+    for row, name in enumerate(names):
+        if name in place:
+            raise ValueError(f"Clips {place[name]} and {row} are both named {name!r}; name each clip once.")
+        place[name] = row
+    return names
+
+
+def _stacked(clips, names, kept):
+    """X of the clips that are kept, which agree in their number of features."""
+    if isinstance(clips, np.ndarray):  # perhaps mapped, and of clips that all have segments
+        return clips
+    width = next(clip.shape[-1] for clip in clips if len(clip))
+    for row, clip in enumerate(clips):
+        if len(clip) and clip.shape[-1] != width:
+            named = repr(str(names[row])) if names is not None else f"row {row}"
+            raise ValueError(f"{named} has {clip.shape[-1]} features, others have {width}; use one embedding.")
+    clips = [clips[row] if len(clips[row]) else np.zeros(width, clips[row].dtype) for row in kept]
+    if all(clip.ndim == 1 for clip in clips):
+        return np.stack(clips)
+    return pad_segments([np.atleast_2d(clip) for clip in clips])
+
+
+def _padded(seconds, kept):
+    """Seconds of each segment, (n, T)."""
+    if seconds is None:
+        return None
+    seconds = [seconds[row] for row in kept]
+    times = np.full((len(seconds), max(1, *map(len, seconds))), np.nan)
+    for row, of_clip in zip(times, seconds, strict=True):
+        row[: len(of_clip)] = of_clip
+    return times
+
+
+def _recordings(recording, files, table, kept):
+    if recording is None:
+        return files
+    if table is not None and recording in table:
+        return table[recording].to_numpy()[kept]
+    if files is None:
+        raise ValueError(f"recording={recording!r} is no column, and the clips have no names; name one of each.")
+    found = [re.search(recording, name) for name in files]
+    for name, match in zip(files, found, strict=True):
+        if match is None or not match.re.groups:
+            raise ValueError(
+                f"recording={recording!r} finds no recording in {str(name)!r}; pass a column of the table, or a "
+                "regular expression whose first group is the recording."
+            )
+    return np.array([match[1] for match in found if match])

@@ -1,0 +1,304 @@
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from skzsl import ZeroShotRidge
+from skzsl.datasets import load_embeddings
+from skzsl.text import HashingEncoder
+
+rng = np.random.default_rng(0)
+CLIPS = {"dawn": rng.random((3, 4), np.float32), "dusk": rng.random((1, 4), np.float32)}
+BIRDNET = "0.0\t3.0\t0.5,1.5,2.5\n3.0\t6.0\t1,2,3\n"
+
+
+def folder_of(folder, clips):
+    for name, clip in clips.items():
+        path = folder / f"{name}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, clip)
+    return folder
+
+
+def table_of(n=3, **columns):
+    return pd.DataFrame({"filename": [f"{row}.wav" for row in range(n)], **columns})
+
+
+def test_a_folder_of_npy_files_of_unequal_length_is_padded_and_fits(tmp_path):
+    found = load_embeddings(folder_of(tmp_path, CLIPS))
+    assert found.files.tolist() == found.groups.tolist() == ["dawn", "dusk"]
+    assert found.X.shape == (2, 3, 4)
+    assert found.X.dtype == np.float32
+    assert (found.X[0] == CLIPS["dawn"]).all()
+    assert (found.X[1] == np.r_[CLIPS["dusk"], np.zeros((2, 4))]).all()
+    assert found.times is found.ends is found.table is None
+    assert ZeroShotRidge(HashingEncoder()).fit(found.X, ["rain", "wind"]).n_features_in_ == 4
+
+
+def test_files_with_one_vector_each_are_clips_of_one_segment(tmp_path):
+    found = load_embeddings(folder_of(tmp_path, {"a": np.ones(4), "b": np.zeros(4)}))
+    assert found.X.tolist() == [[1] * 4, [0] * 4]
+    mixed = load_embeddings(folder_of(tmp_path, {"c": np.full((2, 4), 2.0)}))
+    assert mixed.X.shape == (3, 2, 4)
+    assert mixed.X[0].tolist() == [[1] * 4, [0] * 4]
+
+
+def test_the_channel_axis_of_perch_is_left_out(tmp_path):
+    clip = rng.random((5, 1, 8))
+    assert (load_embeddings(folder_of(tmp_path, {"a": clip})).X[0] == clip[:, 0]).all()
+
+
+def test_folders_patterns_and_lists_name_the_same_files(tmp_path):
+    folder_of(tmp_path, {"site1/a": np.ones(2), "site2/b.wav": np.zeros(2)})
+    of_folder = load_embeddings(tmp_path)
+    for source in (str(tmp_path), str(tmp_path / "**" / "*.npy"), sorted(tmp_path.rglob("*.npy"))):
+        found = load_embeddings(source)
+        assert found.files.tolist() == of_folder.files.tolist() == ["site1/a", "site2/b"]
+        assert (found.X == of_folder.X).all()
+
+
+def test_one_npy_file_has_all_clips_and_is_not_read_into_memory(tmp_path):
+    X = rng.random((5, 3, 4)).astype(np.float16)
+    np.save(tmp_path / "all.npy", X)
+    found = load_embeddings(tmp_path / "all.npy")
+    assert isinstance(found.X, np.memmap)
+    assert (found.X == X).all()
+    assert found.files is found.groups is None
+
+
+def test_one_npz_file_may_name_its_clips(tmp_path):
+    X = rng.random((2, 4))
+    np.savez(tmp_path / "panns.npz", embeddings=X, filenames=np.array(["x/a.wav", "x/b.wav"]), clipwise=np.ones((2, 3)))
+    found = load_embeddings(tmp_path / "panns.npz")
+    assert (found.X == X).all()
+    assert found.files.tolist() == ["x/a", "x/b"]
+    assert load_embeddings(tmp_path / "panns.npz", vectors="clipwise").X.tolist() == [[1, 1, 1]] * 2
+    np.savez(tmp_path / "two.npz", first=X, second=X, name=np.array([b"a", b"b"]))
+    with pytest.raises(ValueError, match=r"two.npz' has the arrays .*; name that of the embeddings in vectors="):
+        load_embeddings(tmp_path / "two.npz")
+    with pytest.raises(ValueError, match=r"vectors='third' is no array of numbers in .*\['first', 'second'\]"):
+        load_embeddings(tmp_path / "two.npz", vectors="third")
+
+
+def test_openl3_files_have_times(tmp_path):
+    for name, clip in CLIPS.items():
+        np.savez(tmp_path / f"{name}.npz", embedding=clip, timestamps=np.arange(len(clip)) * 0.5)
+    found = load_embeddings(tmp_path)
+    np.testing.assert_equal(found.times, [[0, 0.5, 1.0], [0, np.nan, np.nan]])
+    one = load_embeddings(tmp_path / "dawn.npz")
+    assert one.X.shape == (1, 3, 4)
+    assert one.files.tolist() == ["dawn"]
+
+
+def test_birdnet_text_files_have_starts_and_ends(tmp_path):
+    (tmp_path / "dawn.birdnet.embeddings.txt").write_text(BIRDNET)
+    (tmp_path / "dusk.birdnet.embeddings.txt").write_text("1.5\t4.5\t7,8,9,\n")
+    (tmp_path / "README.txt").write_text("not of a clip")
+    found = load_embeddings(tmp_path)
+    assert found.files.tolist() == ["dawn", "dusk"]
+    assert found.X.tolist() == [[[0.5, 1.5, 2.5], [1, 2, 3]], [[7, 8, 9], [0, 0, 0]]]
+    np.testing.assert_equal(found.times, [[0, 3], [1.5, np.nan]])
+    np.testing.assert_equal(found.ends, [[3, 6], [4.5, np.nan]])
+
+
+def test_a_column_for_each_feature_goes_by_its_number(tmp_path):
+    X = rng.random((3, 12))
+    order = sorted(range(12), key=str)  # as names sort: 1, 10, 11, 2, ...
+    features = pd.DataFrame({f"emb_{number}": X[:, number] for number in order})
+    table = pd.concat([table_of(fold=[1, 2, 1]), features], axis=1)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_csv(tmp_path / "t.tsv", index=False, sep="\t")
+    for name in ("t.csv", "t.tsv"):
+        found = load_embeddings(tmp_path / name)
+        np.testing.assert_allclose(found.X, X, rtol=1e-12)
+        assert found.files.tolist() == ["0", "1", "2"]
+        assert found.table.to_dict("list") == {"filename": ["0.wav", "1.wav", "2.wav"], "fold": [1, 2, 1]}
+
+
+@pytest.mark.parametrize("make", [lambda t: t, pl.from_pandas, pa.Table.from_pandas], ids=["pandas", "polars", "arrow"])
+def test_tables_in_memory_and_in_parquet_have_a_vector_a_row(tmp_path, make):
+    X = rng.random((3, 4)).astype(np.float32)
+    table = table_of(embedding=list(X), label=["a", "b", "c"])
+    table.to_parquet(tmp_path / "t.parquet")
+    for source in (make(table), tmp_path / "t.parquet", tmp_path):
+        found = load_embeddings(source)
+        assert found.X.dtype == np.float32
+        assert (found.X == X).all()
+        assert found.table["label"].tolist() == ["a", "b", "c"]
+
+
+def test_lists_in_a_csv_are_numbers_between_commas(tmp_path):
+    table_of(embedding=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).to_csv(tmp_path / "t.csv", index=False)
+    assert load_embeddings(tmp_path / "t.csv").X.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_rows_of_one_file_are_its_segments_in_the_order_of_their_start():
+    table = pd.DataFrame({"file": list("babb"), "start": [3, 0, 6, 0], "end": [6, 3, 9, 3], "x0": range(4), "x1": 1})
+    found = load_embeddings(table.assign(site=list("qpqq")), recording="site")
+    assert found.files.tolist() == ["b", "a"]
+    assert found.groups.tolist() == ["q", "p"]
+    assert found.X.tolist() == [[[3, 1], [0, 1], [2, 1]], [[1, 1], [0, 0], [0, 0]]]
+    np.testing.assert_equal(found.times, [[0, 3, 6], [0, np.nan, np.nan]])
+    np.testing.assert_equal(found.ends, [[3, 6, 9], [3, np.nan, np.nan]])
+
+
+def test_several_tables_are_one(tmp_path):
+    table = table_of(4, v0=range(4), v1=1.0)
+    for part in (0, 1):
+        table[2 * part : 2 * part + 2].to_parquet(tmp_path / f"part{part}.parquet")
+    found = load_embeddings(tmp_path)
+    assert found.X.tolist() == table[["v0", "v1"]].to_numpy().tolist()
+    assert found.files.tolist() == ["0", "1", "2", "3"]
+    table.rename(columns={"v1": "w1"}).to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(ValueError, match="may hold embeddings"):
+        load_embeddings(tmp_path)
+    table.assign(extra=1).to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(ValueError, match="pass tables of the same columns"):
+        load_embeddings(tmp_path)
+
+
+def test_recordings_are_found_in_names():
+    table = pd.DataFrame({"file": ["1-100-A-0.wav", "1-100-B-0.wav", "2-7-A-3.wav"], "x0": 0, "x1": 1})
+    assert load_embeddings(table, recording=r"\d-(\d+)-").groups.tolist() == ["100", "100", "7"]
+    for expression in (r"\d-\d+-", r"^1-(\d+)-"):
+        with pytest.raises(ValueError, match=r"finds no recording in '.*; pass a column"):
+            load_embeddings(table, recording=expression)
+
+
+def test_clips_without_a_segment_are_named_dropped_or_kept(tmp_path):
+    folder_of(tmp_path, {**CLIPS, "short": np.zeros((0, 4), np.float32)})
+    with pytest.raises(ValueError, match=r"1 of 3 clips have no segment: \['short.npy'\]; pass empty='drop'"):
+        load_embeddings(tmp_path)
+    dropped = load_embeddings(tmp_path, empty="drop")
+    assert dropped.files.tolist() == ["dawn", "dusk"]
+    assert dropped.empty == ["short.npy"]
+    kept = load_embeddings(tmp_path, empty="keep")
+    assert kept.files.tolist() == ["dawn", "dusk", "short"]
+    assert kept.empty == ["short.npy"]
+    assert not kept.X[2].any()
+    assert (kept.X[:2] == dropped.X).all()
+    with pytest.raises(ValueError, match="empty='skip'"):
+        load_embeddings(tmp_path, empty="skip")
+
+
+def test_rows_and_text_files_without_a_vector_are_empty_too(tmp_path):
+    table = table_of(embedding=[[1.0, 2.0], None, [3.0, 4.0]])
+    found = load_embeddings(table, empty="drop")
+    assert found.empty == ["1.wav"]
+    assert found.X.tolist() == [[1, 2], [3, 4]]
+    assert found.table["filename"].tolist() == ["0.wav", "2.wav"]
+    (tmp_path / "a.birdnet.embeddings.txt").write_text(BIRDNET)
+    (tmp_path / "b.birdnet.embeddings.txt").write_text("\n")
+    kept = load_embeddings(tmp_path, empty="keep")
+    assert not kept.X[1].any()
+    np.testing.assert_equal(kept.times, [[0, 3], [np.nan, np.nan]])
+
+
+def test_clips_that_are_all_empty_are_refused_whatever_is_chosen(tmp_path):
+    with pytest.raises(ValueError, match="1 of 1 clips have no segment"):
+        load_embeddings(folder_of(tmp_path, {"a": np.zeros((0, 4))}), empty="keep")
+
+
+@pytest.mark.parametrize(
+    ("clips", "match"),
+    [
+        ({"a": np.ones((2, 4)), "b": np.ones((2, 5))}, r"'b.npy' has 5 features, others have 4"),
+        ({"a": np.ones((2, 3, 4))}, r"a.npy' holds an array of shape \(2, 3, 4\)"),
+        ({"a": np.array(3.0)}, r"a.npy' holds an array of shape \(\)"),
+        ({"a": np.array(["x"])}, r"a.npy' holds <U1; pass an array of real numbers"),
+        ({"a": np.array([None])}, r"a.npy' is damaged"),
+        ({"a": np.ones(2), "a.wav": np.ones(2)}, r"Clips 0 and 1 are both named 'a'"),
+    ],
+)
+def test_files_that_are_no_embeddings_are_named(tmp_path, clips, match):
+    with pytest.raises(ValueError, match=match):
+        load_embeddings(folder_of(tmp_path, clips))
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("0\t3\t1,2\n3\t6\t1,x\n", "line 2: .*'x'"),
+        ("0\t3\t1,2\n\n3\t6\t1,2,3\n", "line 3: 3 numbers, not 2"),
+        ("0\t3\t1,2\n3\tlate\t1,2\n", r"line 2: start and end are \['3', 'late'\]"),
+        ("0\t1,2\n", "line 1: 2 fields between tabs"),
+    ],
+)
+def test_damaged_lines_of_birdnet_are_named(tmp_path, text, match):
+    (tmp_path / "a.birdnet.embeddings.txt").write_text(text)
+    with pytest.raises(ValueError, match=match) as caught:
+        load_embeddings(tmp_path)
+    assert "a.birdnet.embeddings.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("file,x0,x1\na,1,2\nb,3,low\n", "line 3: x1 is 'low'"),
+        ("file,x0,x1\na,1,2\n\nb,3,4\n", "line 3: x0 is empty"),
+        ("file,x0,x1\na,1,2\nb,3\n", "line 3: x1 is empty"),
+        ("file,x0,x1\na,1,2\nb,3,4,5\n", "line 3"),
+        ("file,x0,x1\na,1,2,9\nb,3,4,5\n", "line 2: more fields than the 3 names"),
+        ("file,x0,x1\na,1,2\na,3,4\n", "line 3: 'a' is named before; name each clip once, or add a column 'start'"),
+        ("file,start,x0,x1\na,0,1,2\na,0,3,4\n", "line 3: 'a' has another segment at 0.0 s"),
+        ("file,start,x0,x1\na,0,1,2\na,?,3,4\n", "line 3: start is '\\?'"),
+        ("file,x0,x1\na,1,2\n,3,4\n", "line 3: file is empty"),
+        ('file,note,x0,x1\na,"two\nlines",1,2\nb,,3,\n', "line 4: x1 is empty"),
+        ("file;x0;x1\na;1;2\nb;3;low\n", "line 3: x1 is 'low'"),
+        ("file:x0:x1\na:1:2\n", "has the columns .* may hold embeddings"),
+        ("file,x0,x1,y0,y1\na,1,2,3,4\n", r"of which \['x', 'y'\] may hold embeddings; name the column"),
+        ("file,embedding\na,'1,2'\n", "damaged|line 2"),
+    ],
+)
+def test_damaged_rows_of_tables_are_named(tmp_path, text, match):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=match) as caught:
+        load_embeddings(tmp_path / "t.csv")
+    assert "t.csv" in str(caught.value)
+
+
+def test_empty_lines_at_the_end_of_a_table_are_no_rows(tmp_path):
+    (tmp_path / "t.csv").write_text("file,x0,x1\na,1,2\n\n\n")
+    assert load_embeddings(tmp_path / "t.csv").X.tolist() == [[1, 2]]
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_text(tmp_path):
+    (tmp_path / "t.csv").write_text("id,x0,x1\n007,1,2\nNA,3,4\n")
+    assert load_embeddings(tmp_path / "t.csv").files.tolist() == ["007", "NA"]
+
+
+def test_rows_of_tables_in_memory_go_by_number():
+    with pytest.raises(ValueError, match="the table, row 1: embedding is 'low'"):
+        load_embeddings(table_of(embedding=[[1.0], "low", [2.0]]))
+    with pytest.raises(
+        ValueError, match=r"vectors='e' is no column of lists in the table; pass one of \['embedding'\]"
+    ):
+        load_embeddings(table_of(embedding=[[1.0], [3.0], [2.0]]), vectors="e")
+
+
+def test_sources_that_are_not_there_or_of_mixed_kinds_say_what_to_pass(tmp_path):
+    for source in (tmp_path, tmp_path / "none.npy", str(tmp_path / "*.npz"), []):
+        with pytest.raises(FileNotFoundError, match="has no file of embeddings; pass a folder"):
+            load_embeddings(source)
+    with pytest.raises(FileNotFoundError, match=r"none.npy' is missing"):
+        load_embeddings([tmp_path / "none.npy"])
+    with pytest.raises(ValueError, match="source is int; pass a path"):
+        load_embeddings(3)
+    folder_of(tmp_path, CLIPS)
+    table_of(x0=1, x1=2).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"kinds \['.npy', '.parquet'\]; pass files of one kind"):
+        load_embeddings(tmp_path)
+    (tmp_path / "a.tfrecord").write_bytes(b"")
+    with pytest.raises(ValueError, match="load_audioset_vggish"):
+        load_embeddings(tmp_path / "a.tfrecord")
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    table_of(x0=1, x1=2).to_parquet(tmp_path / "t.parquet")
+    for name in [name for name in sys.modules if name.split(".")[0] in ("pyarrow", "fastparquet")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"pip install 'skzsl\[tables\]'"):
+        load_embeddings(tmp_path / "t.parquet")
