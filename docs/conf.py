@@ -19,6 +19,7 @@ extensions = [
 ]
 html_theme = "furo"
 html_title = "skzsl"
+html_favicon = "images/icon.svg"
 exclude_patterns = ["_build"]
 autosummary_generate = True
 numpydoc_show_class_members = False
@@ -31,5 +32,6 @@ sphinx_gallery_conf = {
     "filename_pattern": "/plot_",
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
 }
 suppress_warnings = ["config.cache"]
