@@ -121,8 +121,11 @@ def test_predictions_probabilities_tags_and_views_are_of_one_mind(case, X, drawn
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
     if case[1] == "one":
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-        np.testing.assert_array_equal(predicted, np.array(labels)[scores.argmax(axis=1)])
-        assert [[label] for label in predicted.tolist()] == [[label for label, _ in listed] for listed in tags]
+        best, rejected = np.array(labels)[scores.argmax(axis=1)], predicted == "unknown"
+        np.testing.assert_array_equal(predicted, np.where(rejected, "unknown", best))
+        assert "rejecting" in case[0] or not rejected.any()
+        listed_of = [[] if label == "unknown" else [label] for label in predicted.tolist()]
+        assert listed_of == [[label for label, _ in listed] for listed in tags]
     else:
         assert set(np.unique(predicted)) <= {0, 1}
         marked = [{label for label, mark in zip(labels, row, strict=True) if mark} for row in predicted]

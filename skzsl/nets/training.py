@@ -101,7 +101,9 @@ class EmbeddingNet(NeuralNet):
             self._rng = np.random.RandomState(seed)
         try:
             self._change_lr(self.lr if lr is None else lr)
-            with fresh_autocast(), seeded(int(self._rng.randint(2**31 - 1)), torch.device(self.device)):
+            seed = int(self._rng.randint(2**31 - 1))
+            # An interrupt as torch.no_grad ends inside can leave gradients off; then they are on again after this.
+            with torch.enable_grad(), fresh_autocast(), seeded(seed, torch.device(self.device)):
                 self._train(inputs, targets, epochs, partial)
         finally:
             for _, callback in getattr(self, "callbacks_", []):

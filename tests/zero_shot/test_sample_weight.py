@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from agreement import assert_agree
 from models import EPOCHS, data, new
+from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier
 from sklearn.utils.validation import has_fit_parameter
 
@@ -34,7 +35,7 @@ def test_a_weight_is_that_many_clips(kind, form, standardize, method, rng):
     weighted = getattr(model, method)(X, y, sample_weight=weights)
     scores = weighted.decision_function(X)
     of_repeated = y.iloc[repeated] if kind == "several" else y[repeated]
-    plain = getattr(model, method)(X[repeated], of_repeated)
+    plain = getattr(clone(model), method)(X[repeated], of_repeated)
     assert_agree(scores, plain.decision_function(X))
     assert weighted.n_samples_seen_ == len(repeated)
 
