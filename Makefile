@@ -60,7 +60,7 @@ lint: .venv/.test
 docs: .venv/.docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-BENCHMARKS := persistence defaults parts sizes scale shuffling few_clips unknown events recording tagging_ensemble \
+BENCHMARKS := persistence defaults parts sizes scale cluster shuffling few_clips unknown events recording tagging_ensemble \
 	compare_esc50 compare_audioset esc50 speed_bilinear audioset_zero_shot audioset_tagging semanticac soundscapes \
 	search speed_ridge speed_metrics speed_ranking_loss speed_nets speed_contrastive memory
 bench: .venv/.bench

@@ -51,6 +51,7 @@ ONLY_IN = {
     "sentence_transformers": {"text/_sentence.py"},
     "transformers": {"text/_clap.py", "text/_hub.py"},
     "numba": {"solvers"},
+    "accelerate": {"nets/callbacks.py"},
 }
 
 

@@ -2,7 +2,7 @@
 
 from .attention import TemporalAttentionModule
 from .bilinear import BilinearModule
-from .callbacks import FitCheckpoint
+from .callbacks import Accelerate, FitCheckpoint
 from .contrastive import ContrastiveModule, SymmetricCrossEntropy
 from .global_local import ConvStream, GlobalLocalModule
 from .inference import apply_in_batches
@@ -14,6 +14,7 @@ from .training import EmbeddingNet
 from .weighted_ranking import WeightedRankingLoss
 
 __all__ = [
+    "Accelerate",
     "BilinearModule",
     "ContrastiveModule",
     "ConvStream",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
@@ -67,6 +68,82 @@ def check_callbacks(callbacks):
             "callbacks hold FitCheckpoint and others, whose state it does not keep; pass it alone, or leave it out."
         )
     return list(callbacks or [])
+
+
+class Accelerate(Callback):
+    """Train on all processes of ``accelerate launch`` or ``torchrun``, for ``callbacks`` of the models that train nets.
+
+    Every process calls the same fit with the same clips and an integer as ``random_state``. Each takes its share of
+    every batch, gradients are averaged, and all end with the same weights: without dropout, which draws otherwise,
+    those of one process but for rounding. It needs ``pip install 'skzsl[accelerate]'``.
+
+    Raises
+    ------
+    ImportError
+        By ``fit``: where accelerate is not installed.
+    ValueError
+        By ``fit`` on several processes: for a ``random_state`` that is no integer, for other callbacks that act on
+        batches, and for nets that compare the clips of a batch or normalise by them, since no process has all of it
+        (:class:`skzsl.ZeroShotContrastive`, batch normalisation).
+
+    Notes
+    -----
+    On one machine without a GPU, ``ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train.py`` starts two processes;
+    ``accelerate launch --cpu`` starts one. Validation, if any, is done by every process.
+    Write files on the main process only: ``if accelerate.PartialState().is_main_process: skzsl.save(model, path)``.
+
+    Examples
+    --------
+    >>> from skzsl import ZeroShotTemporalAttention
+    >>> from skzsl.nets import Accelerate
+    >>> model = ZeroShotTemporalAttention(callbacks=[Accelerate()], random_state=0)
+    """
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Let every process have the weights of the first."""
+        try:
+            from accelerate import Accelerator
+        except ImportError as error:
+            raise ImportError("callbacks hold Accelerate, which needs pip install 'skzsl[accelerate]'.") from error
+        accelerator = Accelerator(cpu=net.device == "cpu")
+        self.accelerator_, self.module_ = accelerator, None
+        if accelerator.num_processes > 1:
+            self._refuse(net)
+            self.module_ = accelerator.prepare_model(net.module_)
+
+    def _refuse(self, net):
+        if not isinstance(net.random_state, Integral):
+            raise ValueError(
+                f"random_state={net.random_state!r} draws other batches in every process; pass a whole number."
+            )
+        if any(acts_on_batches(callback) for _, callback in net.callbacks_):
+            raise ValueError("callbacks hold Accelerate and one that acts on batches, of which no process has all.")
+        if any(
+            getattr(part, "joins_clips", False) for whole in (net.module_, net.criterion_) for part in whole.modules()
+        ):
+            raise ValueError(
+                f"{type(net.module_).__name__} compares the clips of a batch or normalises by them, and no process has "
+                "all of it; leave Accelerate out, or train without batch normalisation where the model lets you."
+            )
+
+    def share(self, batch):
+        """Rows of a batch that are this process's, and what the mean over them counts for."""
+        n_rows, place, n_shares = len(batch), self.accelerator_.process_index, self.accelerator_.num_processes
+        start, stop = n_rows * place // n_shares, n_rows * (place + 1) // n_shares
+        return slice(start, max(stop, start + 1)) if start < n_rows else slice(0, 1), (stop - start) * n_shares / n_rows
+
+    def mean(self, loss):
+        """Mean of a number over the processes."""
+        import torch
+
+        return self.accelerator_.reduce(torch.tensor(loss, device=self.accelerator_.device), "mean").item()
+
+    def __getstate__(self):  # of a training that was cut short
+        return {name: value for name, value in vars(self).items() if name not in {"accelerator_", "module_"}}
+
+    def on_train_end(self, net, X=None, y=None, **kwargs):
+        """Let go of the processes."""
+        del self.accelerator_, self.module_
 
 
 class FitCheckpoint(Callback):

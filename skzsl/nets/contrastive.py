@@ -112,6 +112,8 @@ class SymmetricCrossEntropy(nn.Module):
     labels shares its weight among them, and one without labels is only one more clip that the texts do not fit.
     """
 
+    joins_clips = True  # so that a batch cannot be parted
+
     def forward(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Scores (n, C) and the labels' shares (n, C), at least 0, to the mean over clips that have labels."""
         targets = targets.to(scores.dtype)

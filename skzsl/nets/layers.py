@@ -56,6 +56,8 @@ class _ReLUDropout(torch.autograd.Function):
 class RowNorm(nn.BatchNorm1d):
     """Batch norm that takes its running statistics for a batch of one row, which has no variance."""
 
+    joins_clips = True  # so that a batch cannot be parted
+
     def forward(self, values: Tensor) -> Tensor:
         """Standardise each feature over the rows."""
         if self.training and len(values) == 1:

@@ -24,19 +24,27 @@ def run_lean_epoch(net, batches, training) -> float:
             losses.append(loss.item() if on_cpu else loss.detach())
             sizes.append(len(targets))
     mean = float(np.average(losses if on_cpu else torch.stack(losses).cpu().numpy(), weights=sizes))
+    mean = net.of_all_processes(mean, training)
     if training:
         net._losses, net._sizes = [], []
     return mean
 
 
 def _make_step(net):
-    module, criterion, optimizer = net.module_, net.criterion_, net.optimizer_
+    processes = net.processes()
+    module = net.module_ if processes is None else processes.module_
+    criterion, optimizer = net.criterion_, net.optimizer_
     parameters, fixed = list(module.parameters()), net._fixed_tensors()
 
     def gradient(inputs, targets):
         for parameter in parameters:
             parameter.grad = None
+        weight = 1.0
+        if processes is not None:
+            rows, weight = processes.share(targets)
+            inputs, targets = [values[rows] for values in inputs], targets[rows]
         loss = criterion(widened(module(*inputs, *fixed)), targets)
+        loss = loss if processes is None else weight * loss  # 1 would be harmless, but a node of the graph
         loss.backward()
         return loss
 

@@ -18,7 +18,7 @@ from skorch import NeuralNet
 from .._indicators import balancing_chances
 from .augmentation import MixedBatches
 from .batches import RowBatches, RowData, as_tensor
-from .callbacks import FitCheckpoint, Progress, acts_on_batches
+from .callbacks import Accelerate, FitCheckpoint, Progress, acts_on_batches
 from .checkpoint import Checkpoint, WatchedBatches
 from .layers import widened
 from .lean import run_lean_epoch
@@ -168,6 +168,16 @@ class EmbeddingNet(NeuralNet):
         for _, callback in self.callbacks_:
             if isinstance(callback, FitCheckpoint):
                 callback.remove()
+
+    def processes(self):
+        """The callback that parts batches among several processes, or None."""
+        callbacks = (callback for _, callback in self.callbacks_ if isinstance(callback, Accelerate))
+        return next((callback for callback in callbacks if callback.module_ is not None), None)
+
+    def of_all_processes(self, loss, training):
+        """Mean of a loss over the processes that part a training."""
+        processes = self.processes() if training else None
+        return loss if processes is None else processes.mean(loss)
 
     def _change_lr(self, lr):
         """Take another learning rate from now on, as the start of schedules too."""

@@ -20,6 +20,7 @@ _PARTS = [
     "skzsl.model_selection._event_scorers.EventScorer",
     "skzsl.model_selection._scorers._ZeroShotScorer",
     "skzsl.nets.callbacks.BestEpoch",
+    "skzsl.nets.callbacks.Accelerate",
     "skzsl.nets.callbacks.FitCheckpoint",
     "skzsl.persistence._pairs.Pairs",
     "skzsl.nets.callbacks.Progress",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MIXED = {"few_clips", "scale", "shuffling", "unknown"}  # their functions may run any model, and go by all of them
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def made_stale(benchmarks, tmp_path):
         assert n == 1
         path.write_text(text)
         after = House(tmp_path)
-        return {place for place, ran in roots.items() if HOUSE.hash(*ran) != after.hash(*ran)}, set(roots)
+        known = {place: ran for place, ran in roots.items() if place[0] not in MIXED}
+        return {place for place, ran in known.items() if HOUSE.hash(*ran) != after.hash(*ran)}, set(known)
 
     return change
 
