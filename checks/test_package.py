@@ -47,6 +47,20 @@ assert SentenceEncoder().fit_transform(["rain"]).shape == (1, 384)
 from skzsl.text import WordVectorEncoder
 assert WordVectorEncoder("glove-6b-50d").fit_transform(["rain"]).shape == (1, 50)
 """,
+    "tables": """
+import numpy, pandas
+from skzsl.datasets import load_embeddings
+pandas.DataFrame({"file": ["a", "b"], "embedding": list(numpy.eye(2))}).to_parquet("clips.parquet")
+assert load_embeddings("clips.parquet").X.shape[0] == 2
+""",
+    "dask": """
+import dask.array, skzsl
+from skzsl.datasets import make_soundscapes
+from skzsl.text import HashingEncoder
+sounds = make_soundscapes(2, random_state=0)
+X = dask.array.from_array(sounds.X, chunks=(50, -1, -1))
+assert len(skzsl.ZeroShotRidge(HashingEncoder()).fit(X, sounds.y).predict(X).compute()) == len(sounds.y)
+""",
     "plot": """
 import matplotlib
 matplotlib.use("Agg")

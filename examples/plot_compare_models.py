@@ -67,5 +67,5 @@ axes.barh(places + 0.2, list(right_in_three.values()), height=0.4, label="among 
 axes.axvline(1 / 12, color="gray", linestyle="--", label="first by chance")
 axes.set(yticks=places, yticklabels=list(models), xlim=(0, 1), title="Twelve labels never heard")
 axes.invert_yaxis()
-axes.legend(loc="lower right")
+figure.legend(loc="outside lower center", ncols=3)
 plt.show()

@@ -49,23 +49,26 @@ print(f"OSCR  {oscr(y[test], scores, rejector.classes_):.3f}")
 
 # %%
 # The best scores of the clips, and the threshold between them:
-fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+_, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 best = scores.max(axis=1)
 bins = np.linspace(best.min(), best.max(), 30)
-left.hist([best[is_known], best[~is_known]], bins, label=["known", "unknown"], density=True)
-left.axvline(rejector.threshold_, color="black", label="threshold")
-left.set(xlabel="best score", ylabel="density")
-left.legend()
+axes.hist([best[is_known], best[~is_known]], bins, label=["known", "unknown"], density=True)
+axes.axvline(rejector.threshold_, color="black", label="threshold")
+axes.set(xlabel="best score", ylabel="density")
+axes.legend()
+plt.show()
 
 # %%
 # How sure to be
 # --------------
-# Right of it, the reliability of the probabilities of known clips: as they come, and with the tuned temperature.
+# The reliability of the probabilities of known clips: as they come, and with the tuned temperature.
+_, axes = plt.subplots(figsize=(5, 5), layout="constrained")
 rows = test & known
 for name, model in {
     "as it comes": ZeroShotBilinear(random_state=0),
     "tuned": TemperatureTuner(ZeroShotBilinear(random_state=0), cv=3),
 }.items():
-    display = ReliabilityDisplay.from_estimator(model.fit(X[train], y[train]), X[rows], y[rows], n_bins=10, ax=right)
+    display = ReliabilityDisplay.from_estimator(model.fit(X[train], y[train]), X[rows], y[rows], n_bins=10, ax=axes)
     display.line_.set_label(f"{name}, calibration error {display.error_:.2f}")
-right.legend()
+axes.legend()
+plt.show()

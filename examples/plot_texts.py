@@ -62,12 +62,12 @@ for name, encoder in encoders.items():
 # regular: choose an encoder on labels that were held out of training.
 import matplotlib.pyplot as plt
 
-figure, axes = plt.subplots(figsize=(8, 3.5), layout="constrained")
+figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 axes.barh(list(accuracy), [np.mean(scores) for scores in accuracy.values()], color="C0")
 for row, scores in enumerate(accuracy.values()):
     axes.plot(scores, [row] * len(scores), "k.", label="one draw of labels" if row == 0 else None)
 axes.axvline(1 / 12, color="gray", linestyle="--", label="chance")
 axes.set(xlim=(0, 1), title="Twelve labels never heard")
 axes.invert_yaxis()
-axes.legend(loc="lower right")
+figure.legend(loc="outside lower center", ncols=2)
 plt.show()

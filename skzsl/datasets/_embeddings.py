@@ -20,7 +20,7 @@ _IN_FOLDERS = {".npy", ".npz", ".parquet"}
 _BIRDNET = ".embeddings.txt"
 
 
-def load_embeddings(source, *, vectors=None, recording=None, empty="error"):
+def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> Bunch:
     r"""Load embeddings that another program has written, as the X that every estimator here takes.
 
     Parameters

@@ -16,7 +16,7 @@ from ._label_tables import read_label_table
 _MIDS = ("/m/", "/g/", "/t/")
 
 
-def load_labels(path, clips=None, *, label=None, file=None, sep=None, names=None, missing="error"):
+def load_labels(path, clips=None, *, label=None, file=None, sep=None, names=None, missing="error") -> Bunch:
     r"""Load the label or the labels of each clip from a csv or tsv file, and join them to clips.
 
     Parameters

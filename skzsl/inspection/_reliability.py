@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 
 from .._views import final_estimator
@@ -41,13 +43,13 @@ class ReliabilityDisplay:
     True
     """
 
-    def __init__(self, confidence, accuracy, share):
+    def __init__(self, confidence, accuracy, share) -> None:
         self.confidence = confidence
         self.accuracy = accuracy
         self.share = share
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, n_bins=15, ax=None, **kwargs):
+    def from_estimator(cls, estimator, X, y, *, n_bins=15, ax=None, **kwargs) -> Self:
         """Take the probabilities of a fitted model for one label a clip, and draw.
 
         Parameters
@@ -74,7 +76,7 @@ class ReliabilityDisplay:
         return cls(*curve).plot(ax=ax, **kwargs)
 
     @classmethod
-    def from_predictions(cls, y_true, y_proba, labels, *, n_bins=15, ax=None, **kwargs):
+    def from_predictions(cls, y_true, y_proba, labels, *, n_bins=15, ax=None, **kwargs) -> Self:
         """Draw probabilities that are there already.
 
         Parameters
@@ -98,7 +100,7 @@ class ReliabilityDisplay:
         """
         return cls(*reliability_curve(y_true, y_proba, labels, n_bins=n_bins)).plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax=None, **kwargs) -> Self:
         """Draw accuracy against confidence, and the diagonal.
 
         Parameters

@@ -19,7 +19,7 @@ class ReliabilityCurve(NamedTuple):
     share: np.ndarray
 
 
-def reliability_curve(y_true, y_proba, labels, *, n_bins=15):
+def reliability_curve(y_true, y_proba, labels, *, n_bins=15) -> ReliabilityCurve:
     """How often the best label is right, by how probable it is said to be.
 
     Parameters
@@ -76,7 +76,7 @@ def reliability_curve(y_true, y_proba, labels, *, n_bins=15):
     return ReliabilityCurve(mean(confidence), mean(right), counts[kept] / len(y_true))
 
 
-def expected_calibration_error(y_true, y_proba, labels, *, n_bins=15):
+def expected_calibration_error(y_true, y_proba, labels, *, n_bins=15) -> float:
     """Mean difference between confidence and accuracy (ECE), over bins of the confidence.
 
     Parameters

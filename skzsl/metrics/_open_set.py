@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 from ._validate import check_candidate_scores
 
 
-def unknown_auroc(y_true, y_score, labels):
+def unknown_auroc(y_true, y_score, labels) -> float:
     """Area under the ROC curve of the best score for telling known clips from unknown ones.
 
     It is the chance that the best candidate of a clip whose label is a candidate scores above that of a clip whose
@@ -51,7 +51,7 @@ def unknown_auroc(y_true, y_score, labels):
     return float((ranks[known].sum() - n_known * (n_known + 1) / 2) / (n_known * (len(known) - n_known)))
 
 
-def oscr(y_true, y_score, labels):
+def oscr(y_true, y_score, labels) -> float:
     """Area under the open-set classification rate curve (OSCR).
 
     Over all thresholds on the best score, the share of the known clips that are named correctly and score above it,

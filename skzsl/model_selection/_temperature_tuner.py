@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
@@ -72,13 +74,13 @@ class TemperatureTuner(Tuner):
     (3, 2)
     """
 
-    def __init__(self, estimator, *, cv=None, n_jobs=None):
+    def __init__(self, estimator, *, cv=None, n_jobs=None) -> None:
         self.estimator = estimator
         self.cv = cv
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, groups=None) -> Self:
         """Choose the temperature, and fit the estimator on all clips.
 
         Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -92,7 +93,7 @@ class UnknownRejector(Tuner):
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimator, *, unknown=None, cv=None, random_state=None, n_jobs=None):
+    def __init__(self, estimator, *, unknown=None, cv=None, random_state=None, n_jobs=None) -> None:
         self.estimator = estimator
         self.unknown = unknown
         self.cv = cv
@@ -100,7 +101,7 @@ class UnknownRejector(Tuner):
         self.n_jobs = n_jobs
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None):
+    def fit(self, X, y, groups=None) -> Self:
         """Choose the threshold, and fit the estimator on all clips.
 
         Parameters
@@ -153,7 +154,7 @@ class UnknownRejector(Tuner):
             yield train, test
 
     @lazily
-    def predict(self, X, labels=None):
+    def predict(self, X, labels=None) -> np.ndarray:
         """Name the best label of every clip, or ``unknown`` where it does not score above the threshold.
 
         Parameters
@@ -180,7 +181,7 @@ class UnknownRejector(Tuner):
         best, kept = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return np.where(kept, scores.candidates[best], np.array(self.unknown_, _dtype(scores.candidates)))
 
-    def tag(self, X, labels=None, top_k=None):
+    def tag(self, X, labels=None, top_k=None) -> list[list[tuple[Any, float]]]:
         """List the labels of every clip for people to read.
 
         Parameters
@@ -210,7 +211,7 @@ class UnknownRejector(Tuner):
         rejected = self.predict(X, labels) == self.unknown_
         return [[] if none else of_clip for none, of_clip in zip(rejected, tags, strict=True)]
 
-    def score(self, X, y, sample_weight=None, labels=None):
+    def score(self, X, y, sample_weight=None, labels=None) -> float:
         """Share of the clips that are named correctly or, with a label that is no candidate, rejected.
 
         Parameters

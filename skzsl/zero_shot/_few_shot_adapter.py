@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -81,14 +82,14 @@ class FewShotAdapter(MetaClassifier):
         "C": [Interval(Real, 0, None, closed="neither")],
     }
 
-    def __init__(self, estimator, *, text_weight=0.3, C=10.0, temperature=1.0):
+    def __init__(self, estimator, *, text_weight=0.3, C=10.0, temperature=1.0) -> None:
         self.estimator = estimator
         self.text_weight = text_weight
         self.C = C
         self.temperature = temperature
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y):
+    def fit(self, X, y) -> Self:
         """Learn from the few clips.
 
         Parameters

@@ -90,7 +90,8 @@ def test_the_text_side_of_a_whole_clap_model_is_read_without_noise(tmp_path, tok
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     with torch.no_grad():
-        expected = model.get_text_features(**tokens(tokenizer, TEXTS)).pooler_output.numpy()
+        features = model.get_text_features(**tokens(tokenizer, TEXTS))
+    expected = getattr(features, "pooler_output", features).numpy()  # a tensor before transformers 5
     capfd.readouterr()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
