@@ -185,12 +185,13 @@ def shuffled_fills(rows, source, batch_size: int, rng) -> Iterator[tuple[np.ndar
         yield held, rng.permutation(len(held))
 
 
-def content(array) -> Iterator[np.ndarray]:
-    """Blocks of an array, or of the clips that it is made of as it is read, to be hashed."""
+def content(array) -> Iterator[bytes | memoryview]:
+    """Shape, type and blocks of an array, or of the clips that it is made of as it is read, to be hashed."""
+    yield repr((array.shape, str(array.dtype))).encode()
     while hasattr(array, "source"):
         array = array.source
     for rows in chunks_of(array.shape):
-        yield np.ascontiguousarray(array[rows])
+        yield np.ascontiguousarray(array[rows]).data
 
 
 def read_rows(source, rows: np.ndarray) -> np.ndarray:

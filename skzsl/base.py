@@ -145,7 +145,8 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         labels : list of str or None, default=None
             Candidates; None takes ``classes_``.
         top_k : int or None, default=None
-            How many labels to list. None lists those that ``predict`` gives, which for a multi-label model may be none.
+            How many labels to list. None lists those that ``predict`` gives: the best one, or those above the
+            threshold, which may be none.
 
         Returns
         -------
@@ -159,8 +160,7 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         ValueError
             For bad X, and for candidates that are empty, duplicated or unknown to the model.
         """
-        scores = self._clip_scores(X, labels)
-        n_best = None if top_k is None and self._multilabel else 1
+        scores, n_best = self._clip_scores(X, labels), None
         if top_k is not None:
             check_scalar(top_k, "top_k", Integral, min_val=1)
             n_best = min(top_k, len(scores.candidates))
@@ -169,18 +169,23 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
 
     def _tags(self, scores, candidates, names, n_best):
         """Lists of (label, probability), of the ``n_best`` labels of each clip or, if that is None, those predicted."""
-        margins = self._margins(scores, candidates)
         if n_best is None:
-            rows, columns = np.nonzero(self._mark(scores, candidates))
-            order = np.lexsort((columns, -margins[rows, columns], rows))
-            rows, columns = rows[order], columns[order]
+            rows, columns = self._predicted(scores, candidates)
         else:
-            columns = best_columns(margins, n_best).ravel()
+            columns = best_columns(self._margins(scores, candidates), n_best).ravel()
             rows = np.repeat(np.arange(len(scores)), n_best)
         probabilities = self._probabilities(scores, candidates, (rows, columns))
         pairs = list(zip(names[columns].tolist(), probabilities.tolist(), strict=True))
         ends = np.searchsorted(rows, np.arange(len(scores) + 1)).tolist()
         return [pairs[start:end] for start, end in pairwise(ends)]
+
+    def _predicted(self, scores, candidates):
+        """Rows and columns of the labels that ``predict`` gives, the best of each clip first."""
+        if not self._multilabel:
+            return np.arange(len(scores)), scores.argmax(axis=1)
+        rows, columns = np.nonzero(self._mark(scores, candidates))
+        order = np.lexsort((columns, -self._margins(scores, candidates)[rows, columns], rows))
+        return rows[order], columns[order]
 
     def score(self, X, y, sample_weight=None, labels=None) -> float:
         """Share of the clips whose label, or whose whole set of labels, is predicted correctly.

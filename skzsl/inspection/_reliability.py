@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Self
 
-import numpy as np
-
 from .._views import final_estimator
 from ..metrics import reliability_curve
+from ..metrics._calibration import ReliabilityCurve
 
 
 class ReliabilityDisplay:
@@ -116,7 +115,7 @@ class ReliabilityDisplay:
         """
         import matplotlib.pyplot as plt
 
-        self.error_ = float(np.abs(self.accuracy - self.confidence) @ self.share)
+        self.error_ = ReliabilityCurve(self.confidence, self.accuracy, self.share).error
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         ax.plot([0, 1], [0, 1], ":", color="gray")

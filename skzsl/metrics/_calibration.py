@@ -18,6 +18,11 @@ class ReliabilityCurve(NamedTuple):
     accuracy: np.ndarray
     share: np.ndarray
 
+    @property
+    def error(self) -> float:
+        """Mean distance of accuracy from confidence, each bin weighted by its share of the clips."""
+        return float(np.abs(self.accuracy - self.confidence) @ self.share)
+
 
 def reliability_curve(y_true, y_proba, labels, *, n_bins=15) -> ReliabilityCurve:
     """How often the best label is right, by how probable it is said to be.
@@ -110,5 +115,4 @@ def expected_calibration_error(y_true, y_proba, labels, *, n_bins=15) -> float:
     >>> expected_calibration_error(["dog", "rain"], [[0.75, 0.25], [0.75, 0.25]], ["dog", "rain"])
     0.25
     """
-    curve = reliability_curve(y_true, y_proba, labels, n_bins=n_bins)
-    return float(np.abs(curve.accuracy - curve.confidence) @ curve.share)
+    return reliability_curve(y_true, y_proba, labels, n_bins=n_bins).error

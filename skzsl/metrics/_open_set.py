@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
+from ._ranking import mean_roc_auc
 from ._validate import check_candidate_scores
 
 
@@ -46,9 +46,7 @@ def unknown_auroc(y_true, y_score, labels) -> float:
     0.75
     """
     known, _, best = _known(y_true, y_score, labels)
-    ranks = rankdata(best)
-    n_known = int(known.sum())
-    return float((ranks[known].sum() - n_known * (n_known + 1) / 2) / (n_known * (len(known) - n_known)))
+    return float(mean_roc_auc(known[:, None], best[:, None]))
 
 
 def oscr(y_true, y_score, labels) -> float:

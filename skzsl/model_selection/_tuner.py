@@ -56,9 +56,6 @@ class Tuner(MetaClassifier):
     def _mark(self, scores, candidates):
         return final_estimator(self.estimator_)._mark(scores, candidates)
 
-    def _share(self, scores, clips):
-        return final_estimator(self.estimator_)._share(scores, clips)
-
 
 def within(splits, n_clips):
     """Yield the rows of each fold, which are clips that are there."""

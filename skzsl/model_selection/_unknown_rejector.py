@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Real
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from sklearn.base import clone
@@ -181,35 +181,10 @@ class UnknownRejector(Tuner):
         best, kept = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return np.where(kept, scores.candidates[best], np.array(self.unknown_, _dtype(scores.candidates)))
 
-    def tag(self, X, labels=None, top_k=None) -> list[list[tuple[Any, float]]]:
-        """List the labels of every clip for people to read.
-
-        Parameters
-        ----------
-        X : array of shape (n, d) or (n, T, d)
-            Clip or segment embeddings.
-        labels : list of str or None, default=None
-            Candidates; None takes ``classes_``.
-        top_k : int or None, default=None
-            How many labels to list. None lists the best one, and none for rejected clips.
-
-        Returns
-        -------
-        tags : list of lists of (label, probability)
-            Best first. Probabilities are those among the candidates.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``.
-        ValueError
-            For bad X, and for candidates that are empty, duplicated or unknown to the model.
-        """
-        tags = super().tag(X, labels, top_k)
-        if top_k is not None:
-            return tags
-        rejected = self.predict(X, labels) == self.unknown_
-        return [[] if none else of_clip for none, of_clip in zip(rejected, tags, strict=True)]
+    def _predicted(self, scores, candidates):
+        rows, columns = super()._predicted(scores, candidates)
+        known = scores[rows, columns] > self.threshold_
+        return rows[known], columns[known]
 
     def score(self, X, y, sample_weight=None, labels=None) -> float:
         """Share of the clips that are named correctly or, with a label that is no candidate, rejected.

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import ClipScores
 from .._compat import HasMethods, Interval, fit_context, num_samples
 from .._fitting import all_or_nothing
 from .._indicators import is_indicator
@@ -147,7 +148,7 @@ class FewShotAdapter(MetaClassifier):
         def of(rows):
             return self.text_scale_ * scores.of(rows) + vectors[rows] @ coef
 
-        return type(scores)(candidates, scores.shape, of)
+        return ClipScores(candidates, scores.shape, of)
 
     # Weights of its own leave nothing of the scale on which the model inside makes probabilities.
     _margins, _probabilities = EmbeddingClassifier._margins, EmbeddingClassifier._probabilities

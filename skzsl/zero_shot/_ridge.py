@@ -6,16 +6,16 @@ from numbers import Real
 from typing import Self
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from .._compat import Interval, StrOptions, check_sample_weight, fit_context, safe_indexing
+from .._compat import Interval, StrOptions, fit_context
 from .._fitting import all_or_nothing, fit_remembered
 from .._lazy import is_lazy
 from .._segments import Segments, check_segments
 from .._stored import StoredRows, opened
 from ._base import BilinearScores, MultilabelZeroShotClassifier
 from ._ridge_partitions import fit_partitions
+from ._weights import check_weights, counted
 
 
 class RidgeMap(BilinearScores, MultilabelZeroShotClassifier):
@@ -212,7 +212,9 @@ class ZeroShotRidge(RidgeMap):
         if is_lazy(X):
             return fit_partitions(self, X, y, sample_weight)
         with all_or_nothing(self):
-            segments, y, weights = weighted(self._check_clips(X, reset=True), y, sample_weight)
+            segments = self._check_clips(X, reset=True)
+            weights, y = check_weights(sample_weight, segments, y)
+            segments, weights = counted(segments, weights)
             targets = self._take_labels(y, len(segments))
             clips = self._clips(segments, first=True, weights=weights)
             self._sums = self._sum_up(X, clips, targets, alpha_audio=self.alpha_audio, weights=weights)
@@ -255,7 +257,9 @@ class ZeroShotRidge(RidgeMap):
                 "added to; call partial_fit before it is stored, or fit again on all clips."
             )
         with all_or_nothing(self):
-            segments, y, weights = weighted(self._check_clips(X, reset=not going_on), y, sample_weight)
+            segments = self._check_clips(X, reset=not going_on)
+            weights, y = check_weights(sample_weight, segments, y)
+            segments, weights = counted(segments, weights)
             before = self.seen_classes_ if going_on else None
             targets = self._take_labels(y, len(segments), going_on=going_on, partial=True, classes=classes)
             clips = self._clips(segments, first=not going_on, weights=weights)
@@ -271,18 +275,6 @@ class ZeroShotRidge(RidgeMap):
         if not state.get("_goes_on"):  # then nothing is added to the sums, which can be the clips themselves
             state.pop("_sums", None)
         return state
-
-
-def weighted(segments, y, sample_weight):
-    """Clips that count, their labels, and how often each does, None where all count once."""
-    if sample_weight is None:
-        return segments, y, None
-    weights = check_sample_weight(sample_weight, segments, dtype=np.float64, ensure_non_negative=True)
-    if weights.all():
-        return segments, y, weights
-    check_consistent_length(segments, y)
-    rows = np.flatnonzero(weights)
-    return segments[rows], safe_indexing(y, rows), weights[rows]
 
 
 def positions(labels, known):

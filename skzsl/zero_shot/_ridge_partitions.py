@@ -7,11 +7,11 @@ from operator import add
 
 import numpy as np
 
-from .._compat import check_sample_weight, safe_indexing
 from .._fitting import all_or_nothing
 from .._lazy import partitions, reduced
 from .._scaling import ClipMoments, ClipVectors, Scaling
 from .._segments import as_segments, check_segments
+from ._weights import check_weights, counted
 
 
 def fit_partitions(model, X, y, sample_weight):
@@ -27,11 +27,7 @@ def fit_partitions(model, X, y, sample_weight):
     y = y.compute() if hasattr(y, "compute") else y
     with all_or_nothing(model):
         check_segments(model, np.zeros((1, *X.shape[1:]), X.dtype), reset=True)
-        weights = None
-        if sample_weight is not None:
-            like = np.empty((X.shape[0], 0))
-            weights = check_sample_weight(sample_weight, like, dtype=np.float64, ensure_non_negative=True)
-            y = safe_indexing(y, np.flatnonzero(weights)) if not weights.all() else y
+        weights, y = check_weights(sample_weight, np.empty((X.shape[0], 0)), y)
         targets = model._take_labels(y, X.shape[0] if weights is None else np.count_nonzero(weights))
         blocks = list(_parts(X, targets.codes, weights))
         model._scaling = None
@@ -61,10 +57,7 @@ def _segments(block, start, weights):
         segments = as_segments(block)
     except ValueError as error:
         raise ValueError(f"{error} This is of the partition that begins at clip {start}.") from error
-    if weights is None or weights.all():
-        return segments, weights
-    rows = np.flatnonzero(weights)
-    return segments[rows], weights[rows]
+    return counted(segments, weights)
 
 
 def _moments(part):
