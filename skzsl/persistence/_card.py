@@ -111,7 +111,7 @@ def _scores(scores, folds):
         return None
     if folds is None:
         raise ValueError("scores say little without their folds; pass folds=, in words or the splitter.")
-    if not isinstance(scores, Mapping) or not all(isinstance(name, str) for name in scores):
+    if not all(isinstance(name, str) for name in scores):
         raise ValueError(f"scores={scores!r}; pass a dict from the name of a score to its value in each fold.")
     shown = {
         name.removeprefix("test_"): given
