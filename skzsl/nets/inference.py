@@ -42,6 +42,8 @@ def apply_in_batches(method, inputs, *fixed, shape, **settings) -> np.ndarray:
     with torch.inference_mode():
         for batch, _ in batches:
             rows = widened(method(*batch, *tensors, **settings)).cpu().numpy()
+            if len(rows) == len(result):
+                return rows
             result[start : start + len(rows)] = rows
             start += len(rows)
     return result

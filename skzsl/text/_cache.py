@@ -30,28 +30,46 @@ class KnownVectors:
     """
 
     def __init__(self):
-        self.rows: dict[str, int] = {}
-        self.vectors: np.ndarray | None = None
+        self._known: tuple[dict[str, int], np.ndarray | None] = {}, None  # one object, so that threads see what fits
+
+    @property
+    def rows(self) -> dict[str, int]:
+        return self._known[0]
+
+    @property
+    def vectors(self) -> np.ndarray | None:
+        return self._known[1]
 
     def of(self, texts: list[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
-        """Vectors (n_texts, k) of texts; those not met before are encoded, many of them in batches."""
+        """Vectors (n_texts, k) of texts; those not met before are encoded, many of them in batches.
+
+        Where these make most of all that is known, the texts come to stand in their order from then on: their vectors
+        are a part of the array, and no copy.
+        """
         if not self.rows.keys() >= set(texts):
             with only_one(
                 _TEXT
             ):  # tokenizers break in two threads, and two vectors of a text differ in their last digits
                 self._encode([text for text in dict.fromkeys(texts) if text not in self.rows], encode)
-        rows = np.fromiter((self.rows[text] for text in texts), dtype=np.intp, count=len(texts))
-        one_piece = rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all()
-        return self.vectors[rows[0] : rows[-1] + 1] if one_piece else self.vectors[rows]  # type: ignore[index]
+                if 2 * len(texts) > len(self.rows):
+                    order = dict.fromkeys(texts)
+                    self._keep([*order, *(text for text in self.rows if text not in order)])
+        rows, vectors = self._known
+        wanted = np.fromiter((rows[text] for text in texts), dtype=np.intp, count=len(texts))
+        one_piece = wanted[-1] - wanted[0] == len(wanted) - 1 and (np.diff(wanted) == 1).all()
+        return vectors[wanted[0] : wanted[-1] + 1] if one_piece else vectors[wanted]  # type: ignore[index]
 
     def add(self, texts: list[str], vectors: np.ndarray) -> None:
         """Take in the vectors of new texts."""
         before = [] if self.vectors is None else [self.vectors]
-        first = len(before[0]) if before else 0
-        vectors = np.concatenate([*before, vectors])
+        self._keep([*self.rows, *texts], np.concatenate([*before, vectors]))
+
+    def _keep(self, texts, vectors=None):
+        """Hold texts in this order, whose vectors are given or known."""
+        if vectors is None:
+            vectors = self.vectors[[self.rows[text] for text in texts]]  # type: ignore[index]
         vectors.flags.writeable = False
-        self.vectors = vectors  # before its rows are known to other threads
-        self.rows.update(zip(texts, range(first, len(vectors)), strict=True))
+        self._known = dict(zip(texts, range(len(vectors)), strict=True)), vectors
 
     def _encode(self, new, encode):
         starts, done = range(0, len(new), _BATCH), []

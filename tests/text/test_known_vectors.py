@@ -41,6 +41,18 @@ def test_known_texts_in_their_order_are_not_copied():
         vectors[0] = 0.0
 
 
+def test_most_of_all_texts_come_to_stand_in_their_order():
+    known = KnownVectors()
+    known.of(TEXTS[3:5], encode)
+    vectors = known.of(TEXTS[::-1], encode)
+    np.testing.assert_array_equal(vectors, encode(TEXTS[::-1]))
+    assert np.shares_memory(known.of(TEXTS[::-1], encode), vectors)
+    np.testing.assert_array_equal(known.of(TEXTS, encode), encode(TEXTS))
+    known.of(["another", TEXTS[2]], encode)  # few of all: they stay where they are
+    assert np.shares_memory(known.of(TEXTS[::-1], encode), known.vectors)
+    np.testing.assert_array_equal(known.of(["another", *TEXTS], encode), encode(["another", *TEXTS]))
+
+
 def test_what_was_encoded_before_an_interrupt_is_kept(monkeypatch):
     monkeypatch.setattr(_cache, "_BATCH", 3)
     known, asked = KnownVectors(), []
