@@ -46,9 +46,8 @@ def measure_labels(name, n_labels):
     model = scorer(name, table).fit(X, y)
     model.temperature = float(model.decision_function(X[:50], labels=names).std())
     model.with_labels(names)
-    start = time.perf_counter()
+    found = {"again": seconds(model.with_labels, names), "before": memory("VmRSS")}
     view = model.with_labels(names)
-    found = {"again": time.perf_counter() - start, "before": memory("VmRSS")}
     view.predict(X)
     view.tag(X[:200], top_k=K)
     found["peak"] = memory("VmHWM")
@@ -122,9 +121,7 @@ def measure_text(n_labels):
     model = ZeroShotRidge().fit(X, np.array(names)[np.arange(200) % 25])
     found = {"before": memory("VmRSS")}
     for what in ("first", "again"):
-        start = time.perf_counter()
-        model.with_labels(names)
-        found[what] = time.perf_counter() - start
+        found[what] = seconds(model.with_labels, names)
     vectors = model.label_vectors(names)
     return {**found, "peak": memory("VmHWM"), "size": vectors.nbytes / 1e6, "dims": vectors.shape[1]}
 
@@ -150,26 +147,41 @@ def make_file(path):
 
 
 def measure_clips(path, name, n_clips):
-    """Clips a second of reading, of a fit of one pass and of predictions, and the peak of memory in all."""
+    """Clips a second of reading, of a fit of one pass and of predictions, and the peak of memory in all.
+
+    The fewest clips are trained on and predicted before and after these, on the machine of that moment.
+    """
     import torch
 
     torch.set_num_threads(1)
     X = np.load(path, mmap_mode="r")[:n_clips]
     model, y = learner(name, n_clips)
-    before, found = memory("VmHWM"), {}
+    few, y_few = learner(name, CLIPS[0])
+    found = {"before": memory("VmHWM"), "read": n_clips / seconds(read_all, path, X)}
+    pairs = {
+        "train": (partial(model.fit, X, y), partial(few.fit, X[: CLIPS[0]], y_few)),
+        "predict": (partial(model.predict, X), partial(few.predict, X[: CLIPS[0]])),
+    }
+    for what, (all_clips, few_clips) in pairs.items():
+        few_clips()  # what is loaded and compiled in a first call does not count
+        before, taken, after = (seconds(call) for call in (few_clips, all_clips, few_clips))
+        found[what], found[f"{what}, few"] = n_clips / taken, 2 * CLIPS[0] / (before + after)
+    return {**found, "peak": memory("VmHWM")}
+
+
+def seconds(call, *arguments):
+    """How long a call takes."""
     start = time.perf_counter()
+    call(*arguments)
+    return time.perf_counter() - start
+
+
+def read_all(path, X):
+    """Read the rows of a file without looking at them further."""
     with open(path, "rb") as file:
         file.seek(X.offset)
-        for first in range(0, n_clips, 4096):
-            np.fromfile(file, np.uint8, min(4096, n_clips - first) * SHAPE[0] * SHAPE[1]).sum(dtype=np.int64)
-    found["read"] = n_clips / (time.perf_counter() - start)
-    times = {"train": partial(model.fit, X, y), "predict": partial(model.predict, X)}
-    for what, call in times.items():
-        call() if n_clips < 100_000 else None  # what is loaded and compiled in a first call does not count
-        start = time.perf_counter()
-        call()
-        found[what] = n_clips / (time.perf_counter() - start)
-    return {**found, "before": before, "peak": memory("VmHWM")}
+        for first in range(0, len(X), 4096):
+            np.fromfile(file, np.uint8, X[first : first + 4096].size).sum(dtype=np.int64)
 
 
 def learner(name, n_clips):
@@ -281,18 +293,17 @@ def of_texts(figures):
 
 
 def of_clips(figures):
-    """A row for each model: clips a second, and how many of them the most clips have of the fewest's."""
-    header = ["model", "clips", "read", "train", "of that of 20,000", "predict", "of that of 20,000", "peak, MB"]
+    """A row for each model and number of clips."""
+    few = f"of that of {CLIPS[0]:,}"
     rows = []
     for name in MODELS:
-        few = figures[f"{name}, {CLIPS[0]} clips"]
         for n_clips in sizes(name):
             found = figures[f"{name}, {n_clips} clips"]
             cells = [f"{found['read']:,.0f}"]
             for what in ("train", "predict"):
-                cells += [f"{found[what]:,.0f}", f"{found[what] / few[what]:.2f}"]
+                cells += [f"{found[what]:,.0f}", f"{found[what] / found[f'{what}, few']:.2f}"]
             rows.append([name, f"{n_clips:,}", *cells, f"{found['peak']:.0f}"])
-    return header, rows
+    return ["model", "clips", "read", "train", few, "predict", few, "peak, MB"], rows
 
 
 if __name__ == "__main__":
