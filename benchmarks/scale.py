@@ -7,7 +7,7 @@ import time
 from functools import partial
 
 import numpy as np
-from common import alternate, in_process, memory, run
+from common import alternate, forget_peak, in_process, memory, run
 
 LABELS = {1_000: 20_000, 10_000: 4_000, 100_000: 2_000}  # candidates, and the clips that are scored against them
 N_FEATURES, N_DIMS, K = 256, 384, 10
@@ -46,8 +46,9 @@ def measure_labels(name, n_labels):
     model = scorer(name, table).fit(X, y)
     model.temperature = float(model.decision_function(X[:50], labels=names).std())
     model.with_labels(names)
-    found = {"again": seconds(model.with_labels, names), "before": memory("VmRSS")}
+    found = {"again": seconds(model.with_labels, names)}
     view = model.with_labels(names)
+    found["before"] = forget_peak()
     view.predict(X)
     view.tag(X[:200], top_k=K)
     found["peak"] = memory("VmHWM")
@@ -119,7 +120,7 @@ def measure_text(n_labels):
     names = names_of(n_labels)
     X = np.random.default_rng(0).normal(size=(200, N_FEATURES)).astype(np.float32)
     model = ZeroShotRidge().fit(X, np.array(names)[np.arange(200) % 25])
-    found = {"before": memory("VmRSS")}
+    found = {"before": forget_peak()}
     for what in ("first", "again"):
         found[what] = seconds(model.with_labels, names)
     vectors = model.label_vectors(names)
