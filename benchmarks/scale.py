@@ -55,7 +55,7 @@ def measure_labels(name, n_labels):
     by_hand = (by_hand_torch if name == "contrastive" else by_hand_numpy)(view, X, n_labels)
     for what, ours in {"predict": view.predict, "tag": partial(view.tag, top_k=K)}.items():
         pair = {"ours": partial(ours, X), "hand": partial(by_hand, what)}
-        found[what] = alternate(pair, 3)
+        found[what] = alternate(pair, 7)
     return found
 
 

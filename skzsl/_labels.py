@@ -183,16 +183,19 @@ def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:
 
 
 def label_texts(labels: np.ndarray, texts: Mapping | None) -> list[str]:
-    """The text of every label: its entry in ``texts``, else the label itself if it is text.
+    """The text of every label, all of which differ: its entry in ``texts``, else the label itself if it is text.
 
     Raises
     ------
     ValueError
         For a number that ``texts`` leaves out, a text that is not a non-empty string, and two labels with one text.
     """
+    own = labels.tolist()
+    if texts is None and labels.dtype.kind == "U" and all(map(str.strip, own)):
+        return own  # a tenth of the time, of very many
     texts_of = {} if texts is None else texts
     found: dict[str, object] = {}
-    for label in labels.tolist():
+    for label in own:
         if texts is not None and label not in texts and not isinstance(label, str):
             raise ValueError(f"Label {label!r} has no text in label_texts; add {{{label!r}: 'its text'}}.")
         text = texts_of.get(label, str(label))

@@ -55,7 +55,7 @@ class KnownVectors:
                     order = dict.fromkeys(texts)
                     self._keep([*order, *(text for text in self.rows if text not in order)])
         rows, vectors = self._known
-        wanted = np.fromiter((rows[text] for text in texts), dtype=np.intp, count=len(texts))
+        wanted = np.fromiter(map(rows.__getitem__, texts), dtype=np.intp, count=len(texts))
         one_piece = wanted[-1] - wanted[0] == len(wanted) - 1 and (np.diff(wanted) == 1).all()
         return vectors[wanted[0] : wanted[-1] + 1] if one_piece else vectors[wanted]  # type: ignore[index]
 
