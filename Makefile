@@ -43,7 +43,8 @@ test-site: docs .venv/.site
 	$(BIN)/python -m pytest checks/test_site.py
 
 browser:
-	apt-get install --yes --no-install-recommends chromium chromium-driver
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends chromium chromium-driver
 
 # The tests that need a GPU, then its speed and memory, in 8 minutes at most; torch has to be a build with CUDA.
 gpu: .venv/.test .venv/.bench

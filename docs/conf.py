@@ -32,6 +32,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "/plot_",
     "download_all_examples": False,
     "show_memory": False,
+    "parallel": 2,
     "write_computation_times": False,
 }
 suppress_warnings = ["config.cache"]
