@@ -19,6 +19,7 @@ from .exceptions import LabelTextWarning, warn
 _DENSE_CELLS = 1 << 26  # of the indicator of one label a clip
 _BLOCK = 1 << 14  # labels hashed at once
 _NUMBER = re.compile(r"[\s\d.,+-]*\d[\s\d.,+-]*")
+_DELIMITED = re.compile("[;|]")
 _ID = re.compile(r"/[a-z]/\w+")  # such as /m/09x0r of AudioSet
 
 
@@ -157,7 +158,7 @@ def label_array(labels, name: str) -> np.ndarray:
 def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:
     """Issue a LabelTextWarning for labels without an entry in ``texts`` that tell a text encoder nothing.
 
-    That is numbers and ids, and names that differ in case or blanks only.
+    That is numbers and ids, what may be several labels in one text, and names that differ in case or blanks only.
     """
     own = [label for label in labels.tolist() if texts is None or label not in texts]
     numbers = [label for label in own if not isinstance(label, str) or _NUMBER.fullmatch(label)]
@@ -169,6 +170,12 @@ def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:
                 f"label_texts={{{found[0]!r}: 'its text', ...}}.",
                 LabelTextWarning,
             )
+    marks = (_DELIMITED.search(label) for label in own if isinstance(label, str))
+    if mark := next(filter(None, marks), None):
+        warn(
+            f"Label {mark.string!r} may be several labels; if it is, pass skzsl.indicator_frame(y, sep={mark[0]!r}).",
+            LabelTextWarning,
+        )
     spelling: dict[str, str] = {}
     for label in own:
         if isinstance(label, str):
@@ -224,11 +231,11 @@ def _merge(labels, others):
 
 
 def _list_to_array(labels, name):
-    nested = next((label for label in labels if isinstance(label, list | tuple | set) and len(label) != 1), None)
+    nested = max((label for label in labels if isinstance(label, list | tuple | set)), key=len, default=None)
     if nested is not None:
         raise ValueError(
-            f"{name} holds several labels in one place, such as {nested!r}; pass skzsl.indicator_frame({name}) to an "
-            "estimator that takes several labels a clip."
+            f"{name} holds lists of labels, such as {nested!r}; pass the labels themselves or, to an estimator that "
+            f"takes several labels a clip, skzsl.indicator_frame({name})."
         )
     texts = sum(isinstance(label, str) for label in labels)
     return np.array(labels, dtype=object if 0 < texts < len(labels) else None)

@@ -26,7 +26,7 @@ def with_labels(estimator, labels) -> Any:
     -------
     view : estimator or Pipeline
         Shares the weights; its ``classes_`` are the candidates: sorted, or for multi-label models in the order given.
-        It has ``segment_scores`` and ``segment_proba`` as the estimators have, of Pipelines too.
+        It has ``tag``, ``segment_scores`` and ``segment_proba`` as the estimators have, of Pipelines too.
 
     Raises
     ------
@@ -57,7 +57,12 @@ def with_labels(estimator, labels) -> Any:
 
 
 class PipelineView(Pipeline):
-    """Fitted Pipeline with candidates of its own, and with scores of segments."""
+    """Fitted Pipeline with candidates of its own, with tags and with scores of segments."""
+
+    def tag(self, X, top_k=None):
+        """Lists of (label, probability) of clips, as those of the model inside."""
+        model, X = unwrap(self, X)
+        return model.tag(X, top_k=top_k)
 
     def segment_scores(self, X):
         """Scores (n, T, n_labels) of segments, as those of the model inside."""

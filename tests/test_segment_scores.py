@@ -149,6 +149,7 @@ def test_view_of_a_pipeline_scores_segments():
     np.testing.assert_array_equal(scores, pipeline[-1].segment_scores(seen, labels=UNSEEN))
     probabilities = with_labels(pipeline, UNSEEN).segment_proba(X)
     np.testing.assert_array_equal(probabilities, pipeline[-1].segment_proba(seen, labels=UNSEEN))
+    assert with_labels(pipeline, UNSEEN).tag(X, top_k=2) == pipeline[-1].tag(seen, labels=UNSEEN, top_k=2)
 
 
 def test_pipeline_that_pools_clips_pools_each_segment():

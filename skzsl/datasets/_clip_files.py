@@ -110,8 +110,9 @@ def _arrays(path):
         return read_arrays(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # what numpy raises depends on where the damage is
-        raise ValueError(f"{str(path)!r} is damaged or is no npy file ({error}); save it again.") from error
+    except Exception as error:  # what numpy raises depends on where the damage is, and it takes anything for a pickle
+        what = "it has no numbers that can be read" if "pickle" in str(error) else error
+        raise ValueError(f"{str(path)!r} is damaged or is no npy file ({what}); save it again.") from error
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{str(path)!r} is an npz file by another name; end its name in .npz.")
     return {"": array}

@@ -28,7 +28,7 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
     source : str, path-like, list of these, or table
         - A folder, a pattern such as ``"openl3/**/*.npz"`` or a list of files: each npy, npz or text file is a clip, in
           the order of their names. Of a folder, folders below included, npy, npz, parquet and BirdNET-Analyzer's
-          ``.embeddings.txt`` files are read, which have to be of one kind.
+          ``.embeddings.txt`` files are read, which have to be of one kind (npy and npz are one).
         - One npy or npz file: all clips, (n, d) or (n, T, d), or the one clip of an npz file with ``timestamps``.
         - Parquet, csv or tsv files; a DataFrame; a table of Hugging Face's datasets, polars or pyarrow: a vector a row.
     vectors : str or None, default=None
@@ -47,13 +47,16 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
         X : ndarray of shape (n, d) or (n, T, d)
             In the dtype of the source; a memory map for an npy file of all clips. Clips of unequal length have segments
             of zeros at the end, which count as absent.
-        files : ndarray of shape (n,), str; or None
+        files : ndarray of shape (n,), str
             Name of each clip, without the endings of sounds and embeddings, relative to the folder or to what all have
-            in common; None if the source has no names.
+            in common; the number of its row if the source has no names.
         times, ends : ndarray of shape (n, T), or None
             Seconds at which each segment starts and ends, NaN where it is absent; None if the source does not say.
+        hop : float or None
+            Seconds from one segment to the next, as `EventDetector` takes them; None where they differ by more than a
+            thousandth or are not known.
         groups : ndarray of shape (n,), or None
-            Recording of each clip, for splitters that keep recordings together.
+            Recording of each clip, for splitters that keep recordings together; None if it is not known.
         empty : list of str
             Clips without a segment.
         table : DataFrame or None
@@ -98,22 +101,23 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
     if empty not in ("error", "drop", "keep"):
         raise ValueError(f"empty={empty!r}; pass 'error', 'drop' or 'keep'.")
     clips = _read(source, vectors)
-    names = None if clips.files is None else _distinct([plain_name(name) for name in clips.files])
+    names = _distinct([plain_name(name) for name in _names(clips)])
     without = [] if isinstance(clips.vectors, np.ndarray) else [not len(clip) for clip in clips.vectors]
-    named = [clips.files[row] if clips.files else f"row {row}" for row in np.flatnonzero(without)]
+    named = [_names(clips)[row] for row in np.flatnonzero(without)]
     if named and (empty == "error" or len(named) == len(without)):
         raise ValueError(
             f"{len(named)} of {len(without)} clips have no segment: {named[:5]}; pass empty='drop' to leave them out "
             "or empty='keep' to keep them as a segment of zeros."
         )
     kept = [row for row in range(len(clips.vectors)) if empty == "keep" or not (without and without[row])]
-    files = None if names is None else np.array(names)[kept]
+    files, times = np.array(names)[kept], _padded(clips.start, kept)
     return Bunch(
-        X=_stacked(clips.vectors, clips.files, kept),
+        X=_stacked(clips, kept),
         files=files,
-        times=_padded(clips.start, kept),
+        times=times,
         ends=_padded(clips.end, kept),
-        groups=_recordings(recording, files, clips.table, kept),
+        hop=_hop(times),
+        groups=_recordings(recording, clips.files and files, clips.table, kept),
         empty=[str(name) for name in named],
         table=None if clips.table is None else clips.table.iloc[kept].reset_index(drop=True),
     )
@@ -211,15 +215,21 @@ def _distinct(names):
     return names
 
 
-def _stacked(clips, names, kept):
+def _names(clips):
+    return clips.files or [str(row) for row in range(len(clips.vectors))]
+
+
+def _stacked(given, kept):
     """X of the clips that are kept, which agree in their number of features."""
+    clips = given.vectors
     if isinstance(clips, np.ndarray):  # perhaps mapped, and of clips that all have segments
         return clips
     width = next(clip.shape[-1] for clip in clips if len(clip))
-    for row, clip in enumerate(clips):
+    for name, clip in zip(_names(given), clips, strict=True):
         if len(clip) and clip.shape[-1] != width:
-            named = repr(str(names[row])) if names is not None else f"row {row}"
-            raise ValueError(f"{named} has {clip.shape[-1]} features, others have {width}; use one embedding.")
+            raise ValueError(f"{str(name)!r} has {clip.shape[-1]} features, others have {width}; use one embedding.")
+        if not np.isfinite(clip).all():
+            raise ValueError(f"{str(name)!r} holds NaN or infinity; compute or get its embeddings again.")
     clips = [clips[row] if len(clips[row]) else np.zeros(width, clips[row].dtype) for row in kept]
     if all(clip.ndim == 1 for clip in clips):
         return np.stack(clips)
@@ -235,6 +245,15 @@ def _padded(seconds, kept):
     for row, of_clip in zip(times, seconds, strict=True):
         row[: len(of_clip)] = of_clip
     return times
+
+
+def _hop(times):
+    """Seconds between segments that follow each other, if these are alike."""
+    steps = np.empty(0) if times is None else np.diff(times, axis=1)
+    steps = steps[np.isfinite(steps)]
+    if not len(steps) or np.ptp(steps) > 1e-3 * abs(steps[0]):
+        return None
+    return float(np.round(np.median(steps), 6))
 
 
 def _recordings(recording, files, table, kept):

@@ -16,7 +16,9 @@ from ._label_tables import read_label_table
 _MIDS = ("/m/", "/g/", "/t/")
 
 
-def load_labels(path, clips=None, *, label=None, file=None, sep=None, names=None, missing="error") -> Bunch:
+def load_labels(
+    path, clips=None, *, label=None, file=None, sep=None, names=None, missing="error", empty="error"
+) -> Bunch:
     r"""Load the label or the labels of each clip from a csv or tsv file, and join them to clips.
 
     Parameters
@@ -39,6 +41,9 @@ def load_labels(path, clips=None, *, label=None, file=None, sep=None, names=None
         Name of each identifier, such as ``"/m/09x0r"``: `load_audioset_ontology`'s result or a dict.
     missing : {"error", "drop"}, default="error"
         What to do with clips that have no row.
+    empty : {"error", "keep"}, default="error"
+        What to do with rows without a label where a clip may have several: name the line in an error, or take the clip
+        as one with none of the labels.
 
     Returns
     -------
@@ -60,10 +65,12 @@ def load_labels(path, clips=None, *, label=None, file=None, sep=None, names=None
     ------
     FileNotFoundError
         If the file is missing.
+    TypeError
+        If ``path`` is a table.
     ValueError
-        If a row has too many or too few fields, no label or the clip of another row, a column or the name of an
-        identifier is not found, two names are the same but for their folders, no clip has a row, or some have none. The
-        message names the file and, where it is one, the line.
+        If a row has too many or too few fields, no label, labels that ``sep`` does not part or the clip of another row,
+        a column or the name of an identifier is not found, two names are the same but for their folders, no clip has a
+        row, or some have none. The message names the file and, where it is one, the line.
 
     See Also
     --------
@@ -103,9 +110,13 @@ def load_labels(path, clips=None, *, label=None, file=None, sep=None, names=None
     >>> labels.y.tolist(), labels.without_clip
     (['rain', 'dog'], ['c.wav'])
     """
+    if hasattr(path, "columns"):
+        raise TypeError("path is a table; take its column as y, or skzsl.indicator_frame of it for several labels.")
     if missing not in ("error", "drop"):
         raise ValueError(f"missing={missing!r}; pass 'error' or 'drop'.")
-    table = read_label_table(path, label, sep)
+    if empty not in ("error", "keep"):
+        raise ValueError(f"empty={empty!r}; pass 'error' or 'keep'.")
+    table = read_label_table(path, label, sep, keep_empty=empty == "keep")
     column, given, found = _matched(table, file, clips)
     table.refuse_repeated(column)
     own = table.texts(column)
@@ -114,8 +125,9 @@ def load_labels(path, clips=None, *, label=None, file=None, sep=None, names=None
     without_label = [clip for clip, row in zip(given, found, strict=True) if row is None]
     if not len(table_rows):
         raise ValueError(
-            f"No clip, such as {given[:2]}, is among the {len(own)} rows of {str(path)!r}, such as {own[:2]}; name the "
-            f"clips as its column {column!r} does, or pass file='...'."
+            f"No clip, such as {given[:2]}, is among the {len(own)} rows of {str(path)!r}, such as {own[:2]}; "
+            f"name the clips as its column {column!r} does, pass file='...', or, if rows and clips are in the same "
+            "order, no clips."
         )
     if without_label and missing == "error":
         raise ValueError(
@@ -175,9 +187,10 @@ def _targets(table, rows, names):
         lists = [[name_of[label] for label in labels] for labels in lists]
     else:
         for row, labels in zip(rows, lists, strict=True):
-            if labels[0].startswith(_MIDS):
+            mid = next((label for label in labels if label.startswith(_MIDS)), None)
+            if mid is not None:
                 raise table.fault(
                     row,
-                    f"{labels[0]!r} is an identifier; pass names=load_audioset_ontology('ontology.json') for its name.",
+                    f"{mid!r} is an identifier; pass names=load_audioset_ontology('ontology.json') for its name.",
                 )
     return indicator_frame(lists) if table.several else np.array([label for (label,) in lists])

@@ -77,8 +77,8 @@ class LabelTable:
         return frame.reset_index(drop=True)
 
 
-def read_label_table(path, label, sep) -> LabelTable:
-    """Read a table of labels.
+def read_label_table(path, label, sep, *, keep_empty=False) -> LabelTable:
+    """Read a table of labels, with rows without a label where these may be kept.
 
     Raises
     ------
@@ -100,7 +100,12 @@ def read_label_table(path, label, sep) -> LabelTable:
     lines = lines._replace(numbers=lines.numbers[header:], fields=lines.fields[header:])
     if len(set(names)) < len(names):
         raise ValueError(f"{str(lines.path)!r} has the columns {names}, two of one name; name each once.")
-    return _with_labels(lines, names, label, sep, fields_of_tags=sep is None and delimiter == "\t")
+    table = _with_labels(lines, names, label, sep, fields_of_tags=sep is None and delimiter == "\t")
+    for row, of_row in enumerate(table.labels):
+        if not of_row and not (keep_empty and table.several):
+            advice = ", or pass empty='keep' for a clip with none" if table.several else ""
+            raise lines.fault(row, f"{table.label} is empty; add the label or remove the line{advice}.")
+    return table
 
 
 def _is_comment(fields):
@@ -112,8 +117,8 @@ def _with_labels(lines, names, label, sep, fields_of_tags):
     if column is None:
         what = "none is known to have labels" if label is None else f"none is {label!r}"
         raise ValueError(
-            f"{str(lines.path)!r} has the columns {names[:12]}, of which {what}; pass label='...', or correct what "
-            "stands between its fields to a tab, comma or semicolon."
+            f"{str(lines.path)!r} has the columns {names[:12]} of which {what}; pass label='...', "
+            "begin with a line of names, or correct what stands between its fields to a tab, comma or semicolon."
         )
     tags = fields_of_tags and column.lower() == "tags" and column == names[-1]
     for row, fields in enumerate(lines.fields):
@@ -125,21 +130,19 @@ def _with_labels(lines, names, label, sep, fields_of_tags):
     if tags:
         texts = [fields[place:] for fields in lines.fields]
     else:
-        given, sep = sep, "," if sep is None and column.lower() in _SEVERAL else sep
+        parts_none = sep is None or not any(sep in fields[place] for fields in lines.fields)
+        sep = "," if sep is None and column.lower() in _SEVERAL else sep
         texts = [[fields[place]] if sep is None else fields[place].split(sep) for fields in lines.fields]
-        if given is None:
+        if parts_none:
             _refuse_delimited(lines, texts)
     labels = [list(dict.fromkeys(text.strip() for text in of_row if text.strip())) for of_row in texts]
-    for row, of_row in enumerate(labels):
-        if not of_row:
-            raise lines.fault(row, f"{column} is empty; add the label or remove the line.")
     if tags:
         labels = _without_categories(labels)
     return LabelTable(lines, names, labels, column, tags or sep is not None)
 
 
 def _refuse_delimited(lines, texts):
-    """Refuse labels that may be several, where nobody has said what stands between them."""
+    """Refuse labels that may be several, where what stands between them is not known or is nowhere."""
     for row, of_row in enumerate(texts):
         for text in of_row:
             mark = next((mark for mark in ";|" if mark in text), None)

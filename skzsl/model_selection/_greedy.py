@@ -195,8 +195,8 @@ class GreedyLabelFolds(BaseCrossValidator):
             raise ValueError(f"straddle={self.straddle!r}; pass 'drop', 'mask' or 'major'.")
         if y is None or not is_indicator(y):
             raise ValueError(
-                "GreedyLabelFolds needs a multi-label y; pass skzsl.indicator_frame(y), or use ClassDisjointKFold for "
-                "one label a clip."
+                "GreedyLabelFolds needs a multi-label y; pass skzsl.indicator_frame of lists of labels, or use "
+                "ClassDisjointKFold for one label a clip."
             )
         y = check_indicators(y)
         positives = y.values.sum(axis=0, dtype=np.int64)

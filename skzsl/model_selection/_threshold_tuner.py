@@ -109,7 +109,7 @@ class ThresholdTuner(Tuner):
         if not is_indicator(y):
             raise ValueError(
                 "y has one label a clip, whose best label is predicted without a threshold; pass an indicator, as "
-                "skzsl.indicator_frame(y) makes it."
+                "skzsl.indicator_frame([[label] for label in y]) makes it."
             )
         folds, fitted = self._fit_folds(X, y, lambda: self._splitter(y).split(X, y, groups), _held_out)
         with all_or_nothing(self):

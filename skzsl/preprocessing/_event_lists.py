@@ -62,7 +62,7 @@ def event_lists(events, clips) -> list[list[tuple[Any, float, float]]]:
     events : pandas.DataFrame
         Columns clip, label, onset and offset.
     clips : int or list of n keys
-        The clips in the order of X; a number n stands for 0 to n - 1.
+        The clips in the order of X; a number n stands for 0 to n - 1. Names that are numbers match numbers.
 
     Returns
     -------
@@ -83,12 +83,17 @@ def event_lists(events, clips) -> list[list[tuple[Any, float, float]]]:
     """
     clips = list(range(clips)) if isinstance(clips, int | np.integer) else list(clips)
     found: dict = {clip: [] for clip in clips}
+    by_text = {str(clip): clip for clip in clips}  # of files with numbers for names, tables have these as numbers
     if len(found) < len(clips):
         twice = next(clip for clip in clips if clips.count(clip) > 1)
         raise ValueError(f"Clip {twice!r} is named twice; name each clip once.")
     for clip, label, onset, offset in zip(*check_events(events, "events"), strict=True):
+        clip = clip if clip in found else by_text.get(str(clip), clip)
         if clip not in found:
-            raise ValueError(f"There are events of clip {clip!r}, which is not among the clips; add it or drop them.")
+            raise ValueError(
+                f"There are events of clip {clip!r}, which is not among the clips, such as {clips[:2]}; add it or drop "
+                "them."
+            )
         found[clip].append((label, float(onset), float(offset)))
     return [sorted(events, key=lambda event: event[1:]) for events in found.values()]
 

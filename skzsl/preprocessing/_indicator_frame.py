@@ -54,8 +54,10 @@ def indicator_frame(label_lists, labels=None, *, sep=None) -> pd.DataFrame:
         label_lists = _split(label_lists, sep)
     for clip, given in enumerate(label_lists):
         if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+            given = given.item() if isinstance(given, np.generic) else given
             raise ValueError(
-                f"label_lists[{clip}] is {given!r}; pass a list of labels, such as [{given!r}]{_or_sep(given)}."
+                f"label_lists[{clip}] is {given!r}; pass a list of labels for each clip, such as [{given!r}]"
+                f"{_or_sep(given)}."
             )
     label_lists = [label_array(list(given), f"label_lists[{clip}]") for clip, given in enumerate(label_lists)]
     if labels is None:

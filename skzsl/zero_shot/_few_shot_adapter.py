@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from .._clip_scores import ClipScores
@@ -34,7 +35,7 @@ class FewShotAdapter(MetaClassifier):
     Parameters
     ----------
     estimator : fitted ZeroShotRidge, ZeroShotRidgeCV or ZeroShotBilinear, or Pipeline or search with one
-        What scores labels by their text. It stays as it is.
+        What scores labels by their text. It stays as it is. In a ``FrozenEstimator`` it stays fitted in clones too.
     text_weight : float, default=0.3
         t. With 0 the clips decide alone.
     C : float, default=10.0
@@ -113,7 +114,13 @@ class FewShotAdapter(MetaClassifier):
         ValueError
             For bad X and y, several labels a clip, and clips of one label alone. A fitted adapter stays as it was.
         """
-        model = final_estimator(self.estimator)
+        try:
+            model = final_estimator(self.estimator)
+        except NotFittedError as error:
+            raise NotFittedError(
+                "FewShotAdapter adapts a fitted model, and its estimator is not fitted; fit it first. Where it is "
+                "cloned, as in a search, pass FewShotAdapter(FrozenEstimator(model))."
+            ) from error
         if not isinstance(model, BilinearScores):
             raise TypeError(
                 f"{type(model).__name__} has no clip vectors to adapt; pass ZeroShotRidge, ZeroShotRidgeCV or "
@@ -125,7 +132,8 @@ class FewShotAdapter(MetaClassifier):
         labels, codes = targets.seen, targets.codes
         if len(labels) < 2:
             raise ValueError(
-                f"y has {len(labels)} label in {len(codes)} clips: nothing to tell apart; pass clips of at least two."
+                f"y has {len(labels)} label in {len(codes)} clips: nothing to tell apart; pass clips of "
+                "another label too, an old one perhaps."
             )
         view = with_labels(self.estimator, labels)
         vectors, scores = _vectors_and_scores(view, X, labels)

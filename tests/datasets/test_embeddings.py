@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from skzsl import ZeroShotRidge
-from skzsl.datasets import load_embeddings
+from skzsl.datasets import load_embeddings, load_labels
 from skzsl.text import HashingEncoder
 
 rng = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def test_one_npy_file_has_all_clips_and_is_not_read_into_memory(tmp_path):
     found = load_embeddings(tmp_path / "all.npy")
     assert isinstance(found.X, np.memmap)
     assert (found.X == X).all()
-    assert found.files is found.groups is None
+    assert found.groups is None
 
 
 def test_one_npz_file_may_name_its_clips(tmp_path):
@@ -302,3 +302,36 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install 'skzsl\[tables\]'"):
         load_embeddings(tmp_path / "t.parquet")
+
+
+def test_clips_without_names_are_numbered_and_match_no_table_by_chance(tmp_path):
+    np.save(tmp_path / "all.npy", np.eye(3))
+    (tmp_path / "labels.csv").write_text("file,label\nc.wav,rain\na.wav,dog\nb.wav,wind\n")
+    found = load_embeddings(tmp_path / "all.npy")
+    assert found.files.tolist() == ["0", "1", "2"]
+    assert found.groups is found.hop is None
+    with pytest.raises(ValueError, match="in the same order, no clips"):
+        load_labels(tmp_path / "labels.csv", found.files)
+    assert load_labels(tmp_path / "labels.csv").y.tolist() == ["rain", "dog", "wind"]
+
+
+@pytest.mark.parametrize(("step", "hop"), [(0.48, 0.48), ([0.0, 0.48, 1.5], None)])
+def test_hop_is_that_of_all_segments(tmp_path, step, hop):
+    times = np.array(step) if isinstance(step, list) else step * np.arange(3)
+    np.savez(tmp_path / "a.npz", embedding=np.ones((3, 2)), timestamps=times)
+    np.savez(tmp_path / "b.npz", embedding=np.ones((2, 2)), timestamps=times[:2])
+    assert load_embeddings(tmp_path).hop == hop
+
+
+def test_a_file_with_nan_is_named(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 2)))
+    np.save(tmp_path / "b.npy", [[np.nan, 1.0]])
+    with pytest.raises(ValueError, match=r"'b\.npy' holds NaN"):
+        load_embeddings(tmp_path)
+
+
+def test_pickles_are_not_advised(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"no array at all")
+    with pytest.raises(ValueError, match=r"a\.npy' is damaged or is no npy file \(it has no numbers") as caught:
+        load_embeddings(tmp_path)
+    assert "allow_pickle" not in str(caught.value)

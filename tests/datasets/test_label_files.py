@@ -145,12 +145,15 @@ def test_identifiers_become_names_or_an_error(tmp_path):
         (AUDIOSET.replace('"', ""), {"names": NAMES}, "line 4: 5 fields, not 4"),
         (JAMENDO + "track_3\tartist_3\talbum_3\t3/3.mp3\t9\n", {}, "line 4: 5 fields, not 6"),
         (JAMENDO + "track_3\tartist_3\talbum_3\t3/3.mp3\t9\t\n", {}, "line 4: TAGS is empty"),
-        (ESC50.replace(",", ":"), {}, "none is known to have labels; pass label='...', or correct what stands between"),
+        (ESC50.replace(",", ":"), {}, "none is known to have labels; pass label='...', begin with a line of names"),
         (OWN, {}, "none is known to have labels"),
         (OWN, {"label": "fish"}, "none is 'fish'"),
         (OWN, {"label": "bird", "file": "clip"}, "none names the clips; pass file="),
         ("name,label\na,dog\n", {}, "none names the clips; pass file="),
         ("file,label\na,dog;cat\n", {}, "line 2: 'dog;cat' may be several labels; pass sep=';'"),
+        ("file,label\na,dog;cat\n", {"sep": "|"}, "line 2: 'dog;cat' may be several labels; pass sep=';'"),
+        ("file,label\na,\n", {"empty": "keep"}, "line 2: label is empty; add the label or remove the line.$"),
+        ("file,label\na,\n", {"sep": ";"}, "line 2: label is empty; .* or pass empty='keep'"),
         ("file,file,label\na,b,dog\n", {}, "two of one name"),
         ('file,label\na,"dog\nb,cat\n', {}, "line 2: .*; correct its quotes"),
         ("", {}, "is empty"),
@@ -183,3 +186,19 @@ def test_indicator_frame_splits_text_and_says_so_when_it_meets_some():
         indicator_frame(["rain", ["rain"]], sep=",")
     with pytest.raises(ValueError, match="sep=''"):
         indicator_frame(["rain"], sep="")
+
+
+def test_clips_without_a_label_can_be_kept(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("file,label\na,dog;rain\nb,\nc,/m/09x0r\n")
+    with pytest.raises(ValueError, match="line 4: '/m/09x0r' is an identifier"):
+        load_labels(path, sep=";", empty="keep")
+    with pytest.raises(ValueError, match="empty='drop'; pass 'error' or 'keep'"):
+        load_labels(path, sep=";", empty="drop")
+    found = load_labels(path, ["b", "a"], sep=";", empty="keep")
+    assert found.y.to_numpy().tolist() == [[0, 0], [1, 1]]
+
+
+def test_a_table_at_hand_is_no_file():
+    with pytest.raises(TypeError, match="take its column as y"):
+        load_labels(indicator_frame([["dog"]]))

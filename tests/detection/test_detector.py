@@ -337,6 +337,8 @@ def test_lists_and_tables_hold_the_same_events():
         event_lists(table, ["a", "a", "b", "c"])
     with pytest.raises(ValueError, match="2 clips for 3 lists"):
         event_table(lists, clips=["a", "b"])
+    read_again = table.assign(clip=table["clip"].map({"a": 100, "b": 7, "c": 20}))
+    assert event_lists(read_again, ["100", "7", "20"]) == lists  # files with numbers for names
 
 
 def test_half_is_the_probability_at_the_threshold_of_the_detector():

@@ -45,7 +45,7 @@ def test_frames_with_any_index_are_read_row_by_row():
 @pytest.mark.parametrize(
     ("label_lists", "labels", "message"),
     [
-        (["rain", "dog"], None, r"label_lists\[0\] is 'rain'; pass a list of labels, such as \['rain'\]"),
+        (["rain", "dog"], None, r"label_lists\[0\] is 'rain'; pass a list of labels for each clip, such as \['rain'\]"),
         ([["rain"], b"dog"], None, r"label_lists\[1\] is b'dog'"),
         ([["rain"], 3], None, r"label_lists\[1\] is 3"),
         ([["rain"], None], None, r"label_lists\[1\] is None"),

@@ -3,7 +3,9 @@ import pytest
 from agreement import assert_agree
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -96,13 +98,21 @@ def test_pipelines_views_segments_and_files_go_with_it(rng, tmp_path):
     assert_agree(around.predict_proba(X[:, 0]), inside.predict_proba(flat[0].transform(X[:, 0])))
 
 
+def test_clones_around_a_frozen_model_are_fitted_and_others_say_what_to_do(sounds, model):
+    X, y = few(sounds, 3)
+    with pytest.raises(NotFittedError, match="FrozenEstimator"):
+        clone(FewShotAdapter(model)).fit(X, y)
+    frozen = clone(FewShotAdapter(FrozenEstimator(model))).fit(X, y)
+    assert (frozen.decision_function(X) == FewShotAdapter(model).fit(X, y).decision_function(X)).all()
+
+
 def test_what_it_cannot_adapt_is_refused(sounds, model):
     X, y = few(sounds, 2)
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match=r"its estimator is not fitted; .*FrozenEstimator"):
         FewShotAdapter(ZeroShotRidge()).fit(X, y)
     with pytest.raises(TypeError, match="ZeroShotConvex has no clip vectors to adapt; pass ZeroShotRidge"):
         FewShotAdapter(ZeroShotConvex(HashingEncoder()).fit(X, y)).fit(X, y)
-    with pytest.raises(ValueError, match="y has 1 label in 2 clips: nothing to tell apart"):
+    with pytest.raises(ValueError, match="nothing to tell apart; pass clips of another label too"):
         FewShotAdapter(model).fit(X[:2], y[:2])
     several = skzsl.indicator_frame([[label] for label in y])
     with pytest.raises(ValueError, match="takes one label a clip"):
