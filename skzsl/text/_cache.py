@@ -43,17 +43,24 @@ class KnownVectors:
     def of(self, texts: list[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
         """Vectors (n_texts, k) of texts; those not met before are encoded, many of them in batches.
 
-        Where these make most of all that is known, the texts come to stand in their order from then on: their vectors
-        are a part of the array, and no copy.
+        Texts that are most of all those known come to stand in their order: their vectors are a part of the array, and
+        no copy, whenever they are asked for again.
         """
         if not self.rows.keys() >= set(texts):
             with only_one(
                 _TEXT
             ):  # tokenizers break in two threads, and two vectors of a text differ in their last digits
                 self._encode([text for text in dict.fromkeys(texts) if text not in self.rows], encode)
-                if 2 * len(texts) > len(self.rows):
-                    order = dict.fromkeys(texts)
-                    self._keep([*order, *(text for text in self.rows if text not in order)])
+        found = self._look_up(texts)
+        if found.base is None and 2 * len(texts) > len(self.rows):
+            with only_one(_TEXT):
+                order = dict.fromkeys(texts)
+                self._keep([*order, *(text for text in self.rows if text not in order)])
+            found = self._look_up(texts)
+        return found
+
+    def _look_up(self, texts):
+        """Vectors of texts: a part of the array where they stand in their order, else a copy."""
         rows, vectors = self._known
         wanted = np.fromiter(map(rows.__getitem__, texts), dtype=np.intp, count=len(texts))
         one_piece = wanted[-1] - wanted[0] == len(wanted) - 1 and (np.diff(wanted) == 1).all()

@@ -44,13 +44,15 @@ def test_known_texts_in_their_order_are_not_copied():
 def test_most_of_all_texts_come_to_stand_in_their_order():
     known = KnownVectors()
     known.of(TEXTS[3:5], encode)
-    vectors = known.of(TEXTS[::-1], encode)
-    np.testing.assert_array_equal(vectors, encode(TEXTS[::-1]))
-    assert np.shares_memory(known.of(TEXTS[::-1], encode), vectors)
-    np.testing.assert_array_equal(known.of(TEXTS, encode), encode(TEXTS))
-    known.of(["another", TEXTS[2]], encode)  # few of all: they stay where they are
-    assert np.shares_memory(known.of(TEXTS[::-1], encode), known.vectors)
-    np.testing.assert_array_equal(known.of(["another", *TEXTS], encode), encode(["another", *TEXTS]))
+    for order in (TEXTS[::-1], TEXTS, [*TEXTS[5:], *TEXTS[:5]]):
+        np.testing.assert_array_equal(known.of(order, encode), encode(order))
+        assert np.shares_memory(known.of(order, encode), known.vectors)
+    few = TEXTS[7], TEXTS[2]
+    np.testing.assert_array_equal(known.of([*few], encode), encode(few))
+    assert not np.shares_memory(known.of([*few], encode), known.vectors)  # and the others stay where they are
+    assert np.shares_memory(known.of(order, encode), known.vectors)
+    twice = [*TEXTS, TEXTS[0]]
+    np.testing.assert_array_equal(known.of(twice, encode), encode(twice))
 
 
 def test_what_was_encoded_before_an_interrupt_is_kept(monkeypatch):
