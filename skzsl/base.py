@@ -279,7 +279,9 @@ class EmbeddingClassifier(SegmentScores, ClassifierMixin, BaseEstimator):
         return self._exponentials(scores[kept], highest[kept[0], 0]) / total[kept[0]]
 
     def _exponentials(self, scores, highest):
-        return np.exp((scores - highest).astype(np.float64, copy=False) / self.temperature)
+        shares = (scores - highest).astype(np.float64, copy=False)
+        shares /= self.temperature
+        return np.exp(shares, out=shares)
 
     def _scores(self, X, labels) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n, n_labels) and the candidates of their columns."""
