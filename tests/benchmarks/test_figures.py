@@ -65,7 +65,7 @@ def test_a_constant_of_the_closed_form_makes_the_figures_of_ridge_stale(made_sta
     ridge |= {place for place in of(every, "defaults", "sizes") if place[1].startswith("ZeroShotRidge")}
     ridge |= {place for place in of(every, "audioset_zero_shot") if place[1].startswith("closed form")}
     ridge |= {("events", "AudioSet, ridge"), ("persistence", "ZeroShotRidge()")}
-    assert stale == ridge | of(every, "parts", "speed_ridge", "recording")
+    assert stale == ridge | of(every, "cluster", "parts", "speed_ridge", "recording")
 
 
 def test_a_constant_of_the_training_makes_the_figures_of_nets_stale(made_stale):
