@@ -67,6 +67,7 @@ BENCHMARKS := persistence defaults parts sizes scale cluster shuffling few_clips
 bench: .venv/.bench
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python benchmarks/growth.py
 
 .venv/.python:
 	$(PYTHON) -m venv .venv

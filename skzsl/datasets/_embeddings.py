@@ -101,9 +101,10 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
     if empty not in ("error", "drop", "keep"):
         raise ValueError(f"empty={empty!r}; pass 'error', 'drop' or 'keep'.")
     clips = _read(source, vectors)
-    names = _distinct([plain_name(name) for name in _names(clips)])
+    given = clips.files or np.arange(len(clips.vectors)).astype(str).tolist()
+    names = _distinct([plain_name(name) for name in given]) if clips.files else given
     without = [] if isinstance(clips.vectors, np.ndarray) else [not len(clip) for clip in clips.vectors]
-    named = [_names(clips)[row] for row in np.flatnonzero(without)]
+    named = [given[row] for row in np.flatnonzero(without)]
     if named and (empty == "error" or len(named) == len(without)):
         raise ValueError(
             f"{len(named)} of {len(without)} clips have no segment: {named[:5]}; pass empty='drop' to leave them out "
@@ -112,12 +113,12 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
     kept = [row for row in range(len(clips.vectors)) if empty == "keep" or not (without and without[row])]
     files, times = np.array(names)[kept], _padded(clips.start, kept)
     return Bunch(
-        X=_stacked(clips, kept),
+        X=_stacked(clips.vectors, given, kept),
         files=files,
         times=times,
         ends=_padded(clips.end, kept),
         hop=_hop(times),
-        groups=_recordings(recording, clips.files and files, clips.table, kept),
+        groups=_recordings(recording, files if clips.files else None, clips.table, kept),
         empty=[str(name) for name in named],
         table=None if clips.table is None else clips.table.iloc[kept].reset_index(drop=True),
     )
@@ -215,17 +216,12 @@ def _distinct(names):
     return names
 
 
-def _names(clips):
-    return clips.files or [str(row) for row in range(len(clips.vectors))]
-
-
-def _stacked(given, kept):
+def _stacked(clips, names, kept):
     """X of the clips that are kept, which agree in their number of features."""
-    clips = given.vectors
     if isinstance(clips, np.ndarray):  # perhaps mapped, and of clips that all have segments
         return clips
     width = next(clip.shape[-1] for clip in clips if len(clip))
-    for name, clip in zip(_names(given), clips, strict=True):
+    for name, clip in zip(names, clips, strict=True):
         if len(clip) and clip.shape[-1] != width:
             raise ValueError(f"{str(name)!r} has {clip.shape[-1]} features, others have {width}; use one embedding.")
         if not np.isfinite(clip).all():

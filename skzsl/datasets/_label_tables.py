@@ -117,7 +117,7 @@ def _with_labels(lines, names, label, sep, fields_of_tags):
     if column is None:
         what = "none is known to have labels" if label is None else f"none is {label!r}"
         raise ValueError(
-            f"{str(lines.path)!r} has the columns {names[:12]} of which {what}; pass label='...', "
+            f"{str(lines.path)!r} has the columns {names[:12]}, of which {what}; pass label='...', "
             "begin with a line of names, or correct what stands between its fields to a tab, comma or semicolon."
         )
     tags = fields_of_tags and column.lower() == "tags" and column == names[-1]

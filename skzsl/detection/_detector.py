@@ -233,8 +233,7 @@ class EventDetector(MetaClassifier):
         window = self.hop if self.window is None else self.window
         edges = self.hop * np.arange(n_segments + 1.0) + (window - self.hop) / 2
         edges[0], edges[-1] = 0.0, (n_segments - 1) * self.hop + window
-        edges = edges.round(9)  # tables and files are read by people
-        return edges
+        return edges.round(9)  # tables and files are read by people
 
     def score(self, X, y, sample_weight=None, labels=None) -> float:
         """F1 of the events at a collar of one segment or, if y has labels only, the accuracy of those of the clips.

@@ -54,8 +54,8 @@ class KnownVectors:
         found = self._look_up(texts)
         if found.base is None and 2 * len(texts) > len(self.rows):
             with only_one(_TEXT):
-                order = dict.fromkeys(texts)
-                self._keep([*order, *(text for text in self.rows if text not in order)])
+                order = list(dict.fromkeys([*texts, *self.rows]))
+                self._keep(order, self._look_up(order))
             found = self._look_up(texts)
         return found
 
@@ -71,10 +71,8 @@ class KnownVectors:
         before = [] if self.vectors is None else [self.vectors]
         self._keep([*self.rows, *texts], np.concatenate([*before, vectors]))
 
-    def _keep(self, texts, vectors=None):
-        """Hold texts in this order, whose vectors are given or known."""
-        if vectors is None:
-            vectors = self.vectors[[self.rows[text] for text in texts]]  # type: ignore[index]
+    def _keep(self, texts, vectors):
+        """Hold texts in this order."""
         vectors.flags.writeable = False
         self._known = dict(zip(texts, range(len(vectors)), strict=True)), vectors
 

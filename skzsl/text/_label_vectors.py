@@ -79,9 +79,8 @@ class LabelVectors:
         return whole(self, memo)
 
     def __getstate__(self):
-        rows = self._known.rows
-        vectors = self._known.vectors[list(rows.values())]  # type: ignore[index]
-        return {"encoder": self.encoder, "texts": json.dumps(list(rows)), "vectors": vectors}
+        texts = list(self._known.rows)
+        return {"encoder": self.encoder, "texts": json.dumps(texts), "vectors": self.of(texts)}
 
     def __setstate__(self, state):
         self.encoder, self._stored = state["encoder"], True
