@@ -198,6 +198,9 @@ class Figures(dict):
         return used
 
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
 def in_process(function, *arguments, **environment):
     """Call a function of a script in a process of its own, with figures as result."""
     module, name = named(function)[1].split(".")

@@ -15,9 +15,9 @@ def main():
         seconds = [figures[f"{name}, {n} labels"]["predict"]["ours"] / clips * 1000 for n, clips in LABELS.items()]
         labels.loglog(list(LABELS), seconds, marker="o", label=name)
     for name in MODELS:
-        found = [figures[f"{name}, {n} clips"] for n in sizes(name)]
-        speed.loglog(sizes(name), [each["train"] for each in found], marker="o", label=name)
-        peak.semilogx(sizes(name), [each["train, peak"] / 1000 for each in found], marker="o")
+        found = [figures[f"{name}, {n} clips"] for n in CLIPS]
+        speed.loglog(CLIPS, [each["train"] for each in found], marker="o", label=name)
+        peak.semilogx(CLIPS, [each["train, peak"] / 1000 for each in found], marker="o")
     labels.set(title="Predict among many labels", xlabel="labels", ylabel="seconds for 1,000 clips")
     speed.set(title="Train on many clips, one thread", xlabel="clips", ylabel="clips a second")
     peak.set(title="Memory in all", xlabel="clips", ylabel="GB", ylim=(0, None))

@@ -3,11 +3,12 @@
 Everything runs on one thread, each case in a process of its own. What is made stands for what is real in size only.
 """
 
+import gc
 import time
 from functools import partial
 
 import numpy as np
-from common import alternate, forget_peak, in_process, memory, run
+from common import ONE_THREAD, alternate, forget_peak, in_process, memory, run
 
 LABELS = {1_000: 20_000, 10_000: 4_000, 100_000: 2_000}  # candidates, and the clips that are scored against them
 N_FEATURES, N_DIMS, K = 256, 384, 10
@@ -53,6 +54,7 @@ def measure_labels(name, n_labels):
     view.tag(X[:200], top_k=K)
     found["peak"] = memory("VmHWM")
     by_hand = (by_hand_torch if name == "contrastive" else by_hand_numpy)(view, X, n_labels)
+    gc.freeze()  # else Python looks through all that is loaded now and then, in the time of whichever is running
     for what, ours in {"predict": view.predict, "tag": partial(view.tag, top_k=K)}.items():
         pair = {"ours": partial(ours, X), "hand": partial(by_hand, what)}
         found[what] = alternate(pair, 7)
@@ -130,11 +132,6 @@ def measure_text(n_labels):
 CLIPS, SHAPE, SEEN = (20_000, 200_000, 2_000_000), (10, 128), 50
 SEVERAL = ("ridge, 527 labels", "temporal attention, 527 labels", "multi-level, 527 labels")  # a clip, in sparse y
 MODELS = ("ridge", "bilinear, online", "contrastive", "temporal attention", *SEVERAL)
-
-
-def sizes(name):
-    """Numbers of clips that a model is measured on: the largest net would take hours for the most."""
-    return CLIPS[:2] if name.startswith("multi-level") else CLIPS
 
 
 def make_file(path):
@@ -243,20 +240,25 @@ def measure_decode(n_clips):
     return found
 
 
-def measure_alone(path, *case):
-    """Measure in a process of its own."""
+def alone(function, *case):
+    """Measure in a process of its own, on one thread."""
+    return in_process(function, *case, **ONE_THREAD)
+
+
+def on_clips(path, *case):
+    """Measure on clips of a file, which is written once."""
     if not path.exists():
         make_file(path)
-    return in_process(measure_clips, str(path), *case)
+    return alone(measure_clips, str(path), *case)
 
 
 def calls(arguments):
     """All cases."""
-    labels = {f"{name}, {n} labels": (in_process, measure_labels, name, n) for n in LABELS for name in SCORERS}
-    texts = {f"text of {n} labels": (in_process, measure_text, n) for n in LABELS}
+    labels = {f"{name}, {n} labels": (alone, measure_labels, name, n) for n in LABELS for name in SCORERS}
+    texts = {f"text of {n} labels": (alone, measure_text, n) for n in LABELS}
     path = arguments.scratch / "clips.npy"
-    clips = {f"{name}, {n} clips": (measure_alone, path, name, n) for n in CLIPS for name in MODELS if n in sizes(name)}
-    return labels | texts | {"decode": (in_process, measure_decode, 2_000)} | clips
+    clips = {f"{name}, {n} clips": (on_clips, path, name, n) for n in CLIPS for name in MODELS}
+    return labels | texts | {"decode": (alone, measure_decode, 2_000)} | clips
 
 
 def tables(figures):
@@ -301,7 +303,7 @@ def of_clips(figures):
     few = f"of that of {CLIPS[0]:,}"
     rows = []
     for name in MODELS:
-        for n_clips in sizes(name):
+        for n_clips in CLIPS:
             found = figures[f"{name}, {n_clips} clips"]
             cells = [f"{found['read']:,.0f}"]
             for what in ("train", "predict"):

@@ -20,17 +20,21 @@ def best_columns(scores: np.ndarray, k: int) -> np.ndarray:
     n_groups = n_columns // width  # group g holds the columns g, g + n_groups, g + 2 n_groups, ...
     grouped = n_groups * width
     maxima = scores[:, :grouped].reshape(n_rows, width, n_groups).max(axis=1)
-    bound = np.partition(maxima, n_groups - k, axis=1)[:, n_groups - k]
-    rows, groups = np.nonzero(maxima >= bound[:, None])
-    columns = (groups[:, None] + n_groups * np.arange(width)).ravel()
-    rows = np.repeat(rows, width)
+    bound = np.partition(maxima, n_groups - k, axis=1)[:, n_groups - k, None]
+    rows, groups = np.divmod(np.flatnonzero(maxima >= bound), n_groups)
+    places = ((rows * n_columns + groups)[:, None] + n_groups * np.arange(width)).ravel()  # in the numbers row by row
     if grouped < n_columns:
-        rest = np.arange(grouped, n_columns)
-        rows = np.concatenate([rows, np.repeat(np.arange(n_rows), len(rest))])
-        columns = np.concatenate([columns, np.tile(rest, n_rows)])
-    values = scores[rows, columns]
-    reach = values >= bound[rows]
-    rows, columns, values = rows[reach], columns[reach], values[reach]
-    order = np.lexsort((columns, -values, rows))
-    first = np.searchsorted(rows[order], np.arange(n_rows))
-    return columns[order][first[:, None] + np.arange(k)]
+        rest = np.arange(n_rows)[:, None] * n_columns + np.arange(grouped, n_columns)
+        places = np.concatenate([places, rest.ravel()])
+    numbers = scores.ravel()
+    places = np.sort(places[numbers[places] >= bound[places // n_columns, 0]])
+    return _first_of_rows(places // n_columns, places % n_columns, numbers[places], n_rows, k)
+
+
+def _first_of_rows(rows, columns, values, n_rows, k):
+    """Columns (n_rows, k) of the highest values of each row, of which rows and columns are in order."""
+    starts = np.searchsorted(rows, np.arange(n_rows))
+    within = np.arange(len(rows)) - starts[rows]
+    table = np.full((n_rows, within.max() + 1), np.inf)
+    table[rows, within] = -values
+    return columns[starts[:, None] + np.argsort(table, axis=1, kind="stable")[:, :k]]
