@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 from common import HERE, Results
-from scale import CLIPS, LABELS, MODELS, SCORERS, sizes
+from scale import CLIPS, LABELS, MODELS, SCORERS
 
 PICTURE = HERE.parent / "docs" / "images" / "growth.png"
 
