@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ._labels import Targets, label_array
+from ._labels import Targets, label_array, refuse_list
 from ._segments import row_chunks
 from ._sparse import as_csr, column_counts, dense_rows, moved_columns
 
@@ -135,10 +135,7 @@ def _is_regular(y) -> bool:
     if rows and (len(rows) < len(y) or len({len(row) for row in rows}) > 1 or texts):
         if all(len(row) == 1 for row in rows) and len(rows) == len(y):
             return False
-        raise ValueError(
-            f"y holds lists of labels, such as {list(rows[0])!r}; pass skzsl.indicator_frame(y), which has a column "
-            "for each label."
-        )
+        refuse_list(list(rows[0]), "y")
     return True
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
@@ -230,13 +230,20 @@ def _merge(labels, others):
     return np.union1d(labels, others)
 
 
+def refuse_list(labels, name) -> NoReturn:
+    """Raise a ValueError for a list of labels where one label should stand."""
+    raise ValueError(
+        f"{name} holds lists of labels, such as {labels!r}; pass the labels themselves or, to an estimator that takes "
+        f"several labels a clip, skzsl.indicator_frame({name})."
+    )
+
+
 def _list_to_array(labels, name):
-    nested = max((label for label in labels if isinstance(label, list | tuple | set)), key=len, default=None)
+    nested = max(
+        (label for label in labels if isinstance(label, list | tuple | set | frozenset)), key=len, default=None
+    )
     if nested is not None:
-        raise ValueError(
-            f"{name} holds lists of labels, such as {nested!r}; pass the labels themselves or, to an estimator that "
-            f"takes several labels a clip, skzsl.indicator_frame({name})."
-        )
+        refuse_list(nested, name)
     texts = sum(isinstance(label, str) for label in labels)
     return np.array(labels, dtype=object if 0 < texts < len(labels) else None)
 
@@ -253,10 +260,7 @@ def _refuse_missing(labels, name):
     values = labels.tolist() if labels.dtype.kind in "OfSMmV" else []
     for position, label in enumerate(values):
         if isinstance(label, list | tuple | set | frozenset | np.ndarray):
-            raise ValueError(
-                f"{name}[{position}] = {label!r} is a {type(label).__name__}, no label; pass "
-                f"skzsl.indicator_frame({name}) to an estimator that takes several labels a clip."
-            )
+            refuse_list(label, name)
         if label is None or type(label).__name__ in {"NAType", "NaTType"} or label != label:
             raise ValueError(f"Input {name} contains NaN or None: {name}[{position}] is {label!r}; drop it.")
         if not isinstance(label, str | Number):

@@ -52,7 +52,7 @@ def test_codes_count_in_the_labels_seen_so_far():
         (["rain", None], r"y\[1\] is None"),
         (["rain", float("nan")], r"y\[1\] is nan"),
         (pd.Series(["rain", pd.NA], dtype=object), r"y\[1\] is <NA>"),
-        ([frozenset("a"), frozenset("b")], "is a frozenset, no label"),
+        ([frozenset("a"), frozenset("b")], "holds lists of labels, such as frozenset"),
         (np.array(["2020", "2021"], dtype="M8[Y]"), "is a date, no label"),
         ([b"rain", b"dog"], "is a bytes, no label"),
         (np.array("rain"), "y='rain' is one label"),

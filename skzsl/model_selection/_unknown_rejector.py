@@ -120,9 +120,9 @@ class UnknownRejector(Tuner):
         Raises
         ------
         ValueError
-            For several labels a clip, an answer of another type than the labels or among those of fit, a ``cv`` without
-            folds, a fold whose held-out clips have fewer than two labels and, with "prefit", no clip of a candidate or
-            no unknown one. A fitted rejector stays as it was.
+            For several labels a clip, too few labels for the folds, an answer of another type than the labels or
+            among those of fit, a ``cv`` without folds, a fold whose held-out clips have fewer than two labels and,
+            with "prefit", no clip of a candidate or no unknown one. A fitted rejector stays as it was.
         NotFittedError
             With "prefit", for an estimator that is not fitted.
         """
@@ -151,6 +151,11 @@ class UnknownRejector(Tuner):
             of_train = safe_indexing(y, train)
             if np.isin(of_train, safe_indexing(y, test)).any():
                 train = np.asarray(train)[~np.isin(of_train, parts[number % len(parts)])]
+                if len(np.unique(safe_indexing(y, train))) < 2:
+                    raise ValueError(
+                        f"y has {len(labels)} label(s) for {len(folds)} folds, each of which trains on two or more "
+                        "without some; pass clips of more labels, three at least, or a cv of more folds."
+                    )
             yield train, test
 
     @lazily

@@ -126,6 +126,15 @@ def test_numbers_are_answered_with_a_number(sounds, model):
         UnknownRejector(model, unknown=3).fit(X, codes)
 
 
+def test_folds_of_clips_need_three_labels(sounds, model):
+    X, y = sounds
+    for n_labels, n_folds in ((2, 5), (3, 2)):
+        few = np.isin(y, NAMES[:n_labels])
+        with pytest.raises(ValueError, match=f"y has {n_labels} label.s. for {n_folds} folds.* of more labels"):
+            UnknownRejector(model, cv=n_folds).fit(X[few], y[few])
+    assert UnknownRejector(model, cv=3, random_state=0).fit(X[few], y[few]).score(X[few], y[few]) > 0.5
+
+
 def test_halves_need_two_labels_and_a_seed_settles_them(sounds, model):
     X, y = sounds
     two = [UnknownRejector(model, random_state=1).fit(X, y).threshold_ for _ in range(2)]
