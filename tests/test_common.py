@@ -39,6 +39,13 @@ class NearestOfAnyWidth(ZeroShotNearest):
             self.text_encoder = given
 
 
+SMALL = {
+    "hidden_size": 32,
+    "batch_size": 16,
+    "lr": 0.01,
+    "max_epochs": 8,
+}  # enough for clips easily told apart
+
 ESTIMATORS = [
     ZeroShotBilinear(HashingEncoder()),
     ZeroShotBilinear(HashingEncoder(), solver="minibatch"),
@@ -60,14 +67,10 @@ ESTIMATORS = [
     EventDetector(ZeroShotRidge(HashingEncoder())),
     TemperatureTuner(ZeroShotRidge(HashingEncoder()), cv=2),
     ScoreNormalizer(ZeroShotBilinear(HashingEncoder(), random_state=0)),
-    MultiLevelAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),
-    MultiLevelAttentionClassifier(
-        "1-A", hidden_size=32, batch_size=16, lr=0.01, mixup=0.2, averaged_epochs=5, balanced=True
-    ),
-    GlobalLocalAttentionClassifier(hidden_size=32, batch_size=16, lr=0.01),
-    GlobalLocalAttentionClassifier(
-        MultiLevelAttentionClassifier("1-A", hidden_size=32), hidden_size=32, batch_size=16, lr=0.01, n_conv_layers=0
-    ),
+    MultiLevelAttentionClassifier(**SMALL),
+    MultiLevelAttentionClassifier("1-A", mixup=0.2, averaged_epochs=5, balanced=True, **SMALL),
+    GlobalLocalAttentionClassifier(**SMALL),
+    GlobalLocalAttentionClassifier(MultiLevelAttentionClassifier("1-A", hidden_size=32), n_conv_layers=0, **SMALL),
     ZeroRuleClassifier(),
     SegmentPooling(),
     SegmentPooling("mean+max"),
