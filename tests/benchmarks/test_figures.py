@@ -21,7 +21,7 @@ def benchmarks(monkeypatch):
 
 @pytest.fixture
 def made_stale(benchmarks, tmp_path):
-    """What a change of one file of skzsl makes stale: the figures whose code is no longer the same."""
+    """What changes of files of skzsl make stale: the figures whose code is no longer the same."""
     from common import HOUSE, House
 
     shutil.copytree(ROOT / "skzsl", tmp_path / "skzsl", ignore=shutil.ignore_patterns("__pycache__"))
@@ -31,11 +31,12 @@ def made_stale(benchmarks, tmp_path):
         for key, figure in benchmarks.Results(script).figures.items()
     }
 
-    def change(file, pattern, replacement):
-        path = tmp_path / "skzsl" / file
-        text, n = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
-        assert n == 1
-        path.write_text(text)
+    def change(*edits):
+        for file, pattern, replacement in edits:
+            path = tmp_path / "skzsl" / file
+            text, n = re.subn(pattern, replacement, path.read_text(), count=1, flags=re.MULTILINE)
+            assert n == 1
+            path.write_text(text)
         after = House(tmp_path)
         known = {place: ran for place, ran in roots.items() if place[0] not in MIXED}
         return {place for place, ran in known.items() if HOUSE.hash(*ran) != after.hash(*ran)}, set(known)
@@ -49,7 +50,7 @@ def of(figures, *scripts):
 
 
 def test_a_constant_of_the_online_solver_makes_the_figures_that_ran_it_stale(made_stale):
-    stale, every = made_stale("solvers/_online_ranking.py", r"(?<=[^\w.])1\.0(?=\D)", "1.5")
+    stale, every = made_stale(("solvers/_online_ranking.py", r"(?<=[^\w.])1\.0(?=\D)", "1.5"))
     online = {place for place in of(every, "esc50", "speed_bilinear") if "minibatch" not in place[1]}
     online |= {place for place in of(every, "compare_esc50") if ", ZeroShotBilinear, fold" in place[1]}
     named = {place for place in of(every, "defaults", "sizes") if place[1].startswith("ZeroShotBilinear, ")}
@@ -58,7 +59,7 @@ def test_a_constant_of_the_online_solver_makes_the_figures_that_ran_it_stale(mad
 
 
 def test_a_constant_of_the_closed_form_makes_the_figures_of_ridge_stale(made_stale):
-    stale, every = made_stale("solvers/_ridge.py", r"(?<=[^\w.])1(?=[^\w.])", "3")
+    stale, every = made_stale(("solvers/_ridge.py", r"(?<=[^\w.])1(?=[^\w.])", "3"))
     compared = of(every, "compare_esc50", "compare_audioset")
     ridge = {place for place in compared if "ZeroShotRidge" in place[1]}
     assert len(ridge) == 30
@@ -69,7 +70,7 @@ def test_a_constant_of_the_closed_form_makes_the_figures_of_ridge_stale(made_sta
 
 
 def test_a_constant_of_the_training_makes_the_figures_of_nets_stale(made_stale):
-    stale, every = made_stale("nets/training.py", r"(?<=[^\w.])1(?=[^\w.])", "3")
+    stale, every = made_stale(("nets/training.py", r"(?<=[^\w.])1(?=[^\w.])", "3"))
     nets = of(every, "audioset_tagging", "memory", "search", "soundscapes", "speed_contrastive", "speed_nets")
     nets |= of(every, "events", "recording", "tagging_ensemble")
     nets |= of(every, "persistence") - {("persistence", f"ZeroShot{name}()") for name in ("Ridge", "Bilinear")}
@@ -103,11 +104,10 @@ print({UNUSED[solver]!r} in sys.modules)
     assert run.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("file", ["solvers/_online_ranking.py", "zero_shot/_ridge.py", "nets/training.py", "base.py"])
-def test_docstrings_and_comments_leave_figures_as_they_are(made_stale, file):
-    stale, _ = made_stale(file, r'"""', '"""Otherwise said: ')
-    assert not stale
-    stale, _ = made_stale(file, r"\Z", "# A comment.\n")
+def test_docstrings_and_comments_leave_figures_as_they_are(made_stale):
+    files = ("solvers/_online_ranking.py", "zero_shot/_ridge.py", "nets/training.py", "base.py")
+    docstrings = [(file, r'"""', '"""Otherwise said: ') for file in files]
+    stale, _ = made_stale(*docstrings, *((file, r"\Z", "# A comment.\n") for file in files))
     assert not stale
 
 
