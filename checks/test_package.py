@@ -61,6 +61,15 @@ sounds = make_soundscapes(2, random_state=0)
 X = dask.array.from_array(sounds.X, chunks=(50, -1, -1))
 assert len(skzsl.ZeroShotRidge(HashingEncoder()).fit(X, sounds.y).predict(X).compute()) == len(sounds.y)
 """,
+    "accelerate": """
+import numpy, skzsl
+from skzsl.datasets import make_soundscapes
+from skzsl.nets import Accelerate
+from skzsl.text import HashingEncoder
+sounds = make_soundscapes(2, random_state=0)
+net = skzsl.ZeroShotTemporalAttention(HashingEncoder(), max_epochs=1, callbacks=[Accelerate()])
+assert numpy.isfinite(net.fit(sounds.X, sounds.y).decision_function(sounds.X)).all()
+""",
     "plot": """
 import matplotlib
 matplotlib.use("Agg")

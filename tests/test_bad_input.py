@@ -87,7 +87,7 @@ MODELS = {
     "ridge-cv-several": (clone(RIDGES).set_params(cv=KFold(2), scoring="accuracy"), FLAT, SEVERAL),
     "levels": (LEVELS, SEGMENTS, ONE),
     "levels-several": (LEVELS, SEGMENTS, SEVERAL),
-    "windows": (GlobalLocalAttentionClassifier(n_windows=2, **SMALL), SEGMENTS, ONE),
+    "windows": (GlobalLocalAttentionClassifier(LEVELS, n_windows=2, **SMALL), SEGMENTS, ONE),
     "windows-several": (WINDOWS, SEGMENTS, SEVERAL),
     "zero-rule": (ZeroRuleClassifier(), FLAT, ONE),
     "zero-rule-several": (ZeroRuleClassifier(), FLAT, SEVERAL),
