@@ -39,12 +39,8 @@ class NearestOfAnyWidth(ZeroShotNearest):
             self.text_encoder = given
 
 
-SMALL = {
-    "hidden_size": 32,
-    "batch_size": 16,
-    "lr": 0.01,
-    "max_epochs": 8,
-}  # enough for clips easily told apart
+# Enough for clips that are easily told apart.
+SMALL = {"hidden_size": 32, "batch_size": 16, "lr": 0.01, "max_epochs": 8}
 
 ESTIMATORS = [
     ZeroShotBilinear(HashingEncoder()),
