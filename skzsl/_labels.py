@@ -74,8 +74,7 @@ def encode_targets(y, n_clips: int, *, seen=None, classes=None) -> Targets:
     ValueError
         For a wrong length, missing or empty labels, continuous numbers, labels of mixed type and several labels a clip.
     """
-    y = label_array(y, "y")
-    check_consistent_length(range(n_clips), y)
+    y = labels_of(range(n_clips), y)
     own, codes = _distinct(y)
     if y.dtype.kind not in "Uiu" and not isinstance(own[0], str):
         check_classification_targets(y)
@@ -153,6 +152,15 @@ def label_array(labels, name: str) -> np.ndarray:
     labels = column_or_1d(labels, warn=True)
     _refuse_missing(labels, name)
     return labels
+
+
+def labels_of(clips, y) -> np.ndarray:
+    """The one label of each clip, of which there is at least one."""
+    y = label_array(y, "y")
+    check_consistent_length(clips, y)
+    if not len(y):
+        raise ValueError("There are no clips and no labels in y; pass clips and the label of each.")
+    return y
 
 
 def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:

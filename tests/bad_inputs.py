@@ -96,6 +96,8 @@ CLIPS = [
     Bad("a series of vectors", lambda X: pd.Series(list(X)), ("* *",)),
 ]
 
+NOTHING = Bad("no clips and no labels", lambda given: given[:0])
+
 
 def indicator_like(y):
     return np.array([[label == other for other in sorted(set(np.ravel(y)))] for label in np.ravel(y)]).astype(int)

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from bad_inputs import CANDIDATES, CLIPS, ENCODERS, LABELS, PARAMETERS, READ_LATER, Encoder
+from bad_inputs import CANDIDATES, CLIPS, ENCODERS, LABELS, NOTHING, PARAMETERS, READ_LATER, Encoder
 from fingerprint import fingerprint
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -151,6 +151,7 @@ def cells_of(kind, name):
     if kind == "clips":
         for bad in CLIPS:
             yield from each(bad, set(CALLS) - {"with_labels", "partial_fit-classes"}, (bad.make(X), y, None))
+        yield from each(NOTHING, {*TRAINING, "score"}, (NOTHING.make(X), NOTHING.make(y), None))
     elif kind == "labels":
         for bad in LABELS:
             yield from each(bad, {*TRAINING, "score"}, (X, bad.make(y), None))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 
-from .._labels import label_array
+from .._labels import labels_of
 from .._views import final_estimator
 from ._label_tables import refuse_other_labels, text_similarity, with_texts
 
@@ -87,8 +86,7 @@ class ConfusionSimilarityDisplay:
             If a label of y is not among the candidates, these are not at least two, or X and y differ in length.
         """
         model, candidates = with_texts(estimator), final_estimator(estimator).classes_
-        y = label_array(y, "y")
-        check_consistent_length(X, y)
+        y = labels_of(X, y)
         refuse_other_labels(y, candidates)
         if len(candidates) < 2:
             raise ValueError(f"{candidates.tolist()[0]!r} is the only candidate; pass with_labels(model, labels).")

@@ -11,7 +11,7 @@ from sklearn.model_selection import check_cv
 
 from .._compat import fit_context
 from .._fitting import all_or_nothing
-from .._labels import label_array
+from .._labels import labels_of
 from .._views import final_estimator, knows_its_labels_only, label_scores, with_labels
 from ._splitters import ClassDisjointKFold
 from ._tuner import Tuner, refuse_several
@@ -105,7 +105,7 @@ class TemperatureTuner(Tuner):
             With "prefit", for an estimator that is not fitted.
         """
         refuse_several(self, y)
-        y = label_array(y, "y")
+        y = labels_of(X, y)
         folds, fitted = self._fit_folds(X, y, lambda: self._splitter(y).split(X, y, groups), _held_out)
         with all_or_nothing(self):
             self.temperature_ = _best_temperature(folds)

@@ -10,12 +10,12 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import fit_context, safe_indexing
 from .._fitting import all_or_nothing
-from .._labels import label_array
+from .._labels import labels_of
 from .._lazy import lazily
 from .._views import final_estimator, label_scores, with_labels
 from ._sweep import best_rejection
@@ -127,8 +127,7 @@ class UnknownRejector(Tuner):
             With "prefit", for an estimator that is not fitted.
         """
         refuse_several(self, y)
-        y = label_array(y, "y")
-        check_consistent_length(X, y)
+        y = labels_of(X, y)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         given = final_estimator(self.estimator).classes_ if isinstance(self.cv, str) else y
         unknown = _answer(self.unknown, given)
@@ -210,8 +209,7 @@ class UnknownRejector(Tuner):
         accuracy : float
         """
         check_is_fitted(self)
-        y, candidates = label_array(y, "y"), self._candidates(labels)
-        check_consistent_length(X, y)
+        y, candidates = labels_of(X, y), self._candidates(labels)
         _answer(self.unknown_, y, held=True)
         known = np.isin(y, candidates)
         truth = np.where(known, y, np.array(self.unknown_, _dtype(y)))
