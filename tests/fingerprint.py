@@ -9,6 +9,7 @@ import torch
 # Of no bearing on any result: what a net was last doing, vectors of texts and moments of labels met so far, and whether
 # SGD has looked at the devices of its parameters.
 PASSING = {"_first_epoch", "_cycle", "_fixed", "_known", "_moments", "_need_device_dtype_check_for_fused"}
+PLAIN = {int, float, bool, str, bytes, type(None)}
 
 
 def fingerprint(thing):
@@ -19,6 +20,9 @@ def fingerprint(thing):
 
 
 def _walk(thing, path, found, met):
+    if type(thing) in PLAIN:  # most are, and all below takes several times as long
+        found[path] = repr(thing)
+        return
     if isinstance(thing, torch.Tensor):
         thing = thing.detach().cpu().numpy()
     if isinstance(thing, np.random.RandomState):

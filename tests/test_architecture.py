@@ -20,6 +20,7 @@ FLOORS = [
         "exceptions",
         "_atomic",
         "_best_columns",
+        "_clip_names",
         "_clip_scores",
         "_copies",
         "_locks",

@@ -213,7 +213,7 @@ def _read_label_csv(path):
             f"labels={str(path)!r} is missing; pass the path of class_labels_indices.csv, or a list."
         )
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(

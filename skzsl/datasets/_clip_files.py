@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._clip_names import CLIP_NAMES, known_column
+from .._clip_names import CLIP_NAMES, known_column
 from ._event_lines import number, read_lines
 from ._npz import read_arrays
 
 _ARRAYS = ("embedding", "embeddings", "x", "features")
+_NAMES = (*CLIP_NAMES, *(f"{known}s" for known in CLIP_NAMES), "name", "names")
 _TIMES = ("timestamps", "times", "start")
 
 
@@ -53,9 +54,9 @@ def read_all_clips(path, vectors) -> Clips:
     ValueError
         If the file is damaged, or its array has not two or three axes.
     """
-    if path.suffix == ".txt":
+    if path.suffix.lower() == ".txt":
         return of_files([read_clip(path, vectors)], [path.name])
-    arrays = _arrays(path)
+    arrays = _arrays(path, mapped=True)
     name = _chosen(path, arrays, vectors)
     array, others = arrays[name], {key: other for key, other in arrays.items() if key != name}
     if array.ndim not in (2, 3) or not array.shape[-1]:
@@ -63,18 +64,27 @@ def read_all_clips(path, vectors) -> Clips:
             f"{str(path)!r} holds an array of shape {array.shape}; pass (n, d) or (n, T, d) for all clips, or a folder "
             "with a file for each clip."
         )
-    texts = {key: _texts(other) for key, other in others.items() if other.dtype.kind in "SU"}
-    key = known_column(texts, [*CLIP_NAMES, *(f"{known}s" for known in CLIP_NAMES)])
+    one_each = {key: _texts(other) for key, other in others.items() if other.ndim == 1 and other.dtype.kind in "SUbiuf"}
+    key = known_column([key for key, other in one_each.items() if other.dtype.kind in "Uiu"], _NAMES)
     if key is None:
         start = _times(path, others, array)
         if start is not None:
-            return of_files([ClipFile(array, start)], [path.name])
-        return Clips(array)
-    if texts[key].shape != (len(array),):
+            return of_files([_in_order(path, ClipFile(array, start))], [path.name])
+    elif len(one_each[key]) != len(array):
         raise ValueError(
-            f"{str(path)!r} has {texts[key].size} names in {key!r} for {len(array)} clips; name each once."
+            f"{str(path)!r} has {len(one_each[key])} names in {key!r} for {len(array)} clips; name each once."
         )
-    return Clips(array, texts[key].tolist())
+    return Clips(
+        array,
+        None if key is None else one_each[key].astype(str).tolist(),
+        table=_table_of({name: other for name, other in one_each.items() if len(other) == len(array)}),
+    )
+
+
+def _table_of(arrays):
+    import pandas as pd
+
+    return pd.DataFrame(arrays) if arrays else None
 
 
 def read_clip(path, vectors) -> ClipFile:
@@ -85,32 +95,56 @@ def read_clip(path, vectors) -> ClipFile:
     ValueError
         If the file is damaged, or has an array that is not (d,), (T, d) or (T, 1, d).
     """
-    if path.suffix == ".txt":
-        return _read_birdnet(path)
+    if path.suffix.lower() == ".txt":
+        return _in_order(path, _read_birdnet(path))
     arrays = _arrays(path)
     array = arrays[_chosen(path, arrays, vectors)]
     if array.ndim == 3 and array.shape[1] == 1:  # Perch has a channel axis
         array = array[:, 0]
     if array.ndim not in (1, 2) or (array.ndim == 2 and not array.shape[1]):
         raise ValueError(f"{str(path)!r} holds an array of shape {array.shape}; pass (d,) or (T, d) for each clip.")
-    return ClipFile(array, _times(path, arrays, array))
+    return _in_order(path, ClipFile(array, _times(path, arrays, array)))
 
 
 def of_files(clips, names) -> Clips:
     """Clips from one file each."""
-    start, end = (
-        None if any(getattr(clip, side) is None for clip in clips) else [getattr(clip, side) for clip in clips]
-        for side in ("start", "end")
-    )
-    return Clips([clip.vectors for clip in clips], list(names), start, end)
+
+    def seconds(side):
+        given = [getattr(clip, side) for clip in clips]
+        if all(of_clip is None for of_clip in given):
+            return None
+        lengths = [len(np.atleast_2d(clip.vectors)) for clip in clips]
+        return [np.full(n, np.nan) if part is None else part for part, n in zip(given, lengths, strict=True)]
+
+    return Clips([clip.vectors for clip in clips], list(names), seconds("start"), seconds("end"))
 
 
-def _arrays(path):
-    if path.suffix == ".npz":
+def _in_order(path, clip):
+    """Segments by their start, as those of tables."""
+    if clip.start is None:
+        return clip
+    order = np.argsort(clip.start, kind="stable")
+    again = np.flatnonzero(np.diff(clip.start[order]) == 0)
+    if len(again):
+        raise ValueError(f"{str(path)!r} has two segments at {clip.start[order[again[0]]]} s; keep one of them.")
+    if (np.diff(order) == 1).all():
+        return clip
+    return ClipFile(clip.vectors[order], clip.start[order], None if clip.end is None else clip.end[order])
+
+
+def _arrays(path, mapped=False):
+    """Arrays of a file by name; a map holds the file open, of which a process may have a thousand or fewer."""
+    if path.suffix.lower() == ".npz":
         return read_arrays(path)
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except OSError:
+        raise
     except Exception as error:  # what numpy raises depends on where the damage is, and it takes anything for a pickle
+        if "Object arrays" in str(error) or "Python objects" in str(error):
+            raise ValueError(
+                f"{str(path)!r} holds Python objects, perhaps arrays of unequal length; save each in a file of its own."
+            ) from error
         what = "it has no numbers that can be read" if "pickle" in str(error) else error
         raise ValueError(f"{str(path)!r} is damaged or is no npy file ({what}); save it again.") from error
     if not isinstance(array, np.ndarray):
@@ -129,8 +163,8 @@ def _chosen(path, arrays, vectors):
         if vectors not in numbers:
             raise ValueError(f"vectors={vectors!r} is no array of numbers in {str(path)!r}; pass one of {numbers}.")
         return vectors
-    known = known_column(numbers, _ARRAYS)
     wide = [name for name in numbers if arrays[name].ndim > 1]
+    known = known_column(wide or numbers, _ARRAYS)
     if known is None and len(wide) != 1:
         raise ValueError(f"{str(path)!r} has the arrays {list(arrays)}; name that of the embeddings in vectors='...'.")
     return wide[0] if known is None else known
@@ -139,13 +173,14 @@ def _chosen(path, arrays, vectors):
 def _times(path, arrays, array):
     """Seconds at which segments start, where a file has as many as segments."""
     key = known_column(arrays, _TIMES)
-    if key is None or array.ndim != 2 or arrays[key].dtype.kind not in "iuf":
+    n_segments = len(np.atleast_2d(array))
+    if key is None or array.ndim > 2 or arrays[key].dtype.kind not in "iuf":
         return None
-    if arrays[key].shape != (len(array),):
+    if arrays[key].size != n_segments:
         raise ValueError(
-            f"{str(path)!r} has {arrays[key].size} {key} for {len(array)} segments; save one for each segment."
+            f"{str(path)!r} has {arrays[key].size} {key} for {n_segments} segments; save one for each segment."
         )
-    return arrays[key].astype(float)
+    return arrays[key].astype(float).ravel()
 
 
 def _texts(array):

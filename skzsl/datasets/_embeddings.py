@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._clip_names import plain_name
 from ..preprocessing import pad_segments
 from ._clip_files import Clips, of_files, read_all_clips, read_clip
-from ._clip_names import plain_name
-from ._vector_tables import Table, clips_of_table, read_table
+from ._vector_tables import clips_of_table, joined, read_table, table_of
 
 _ARRAYS, _TEXT, _TABLES = _KINDS = {".npy", ".npz"}, {".txt"}, {".parquet", ".csv", ".tsv"}
 _IN_FOLDERS = {".npy", ".npz", ".parquet"}
@@ -51,7 +51,8 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
             Name of each clip, without the endings of sounds and embeddings, relative to the folder or to what all have
             in common; the number of its row if the source has no names.
         times, ends : ndarray of shape (n, T), or None
-            Seconds at which each segment starts and ends, NaN where it is absent; None if the source does not say.
+            Seconds at which each segment starts and ends, NaN where it is absent or that is not known; None if the
+            source does not say.
         hop : float or None
             Seconds from one segment to the next, as `EventDetector` takes them; None where they differ by more than a
             thousandth or are not known.
@@ -60,7 +61,8 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
         empty : list of str
             Clips without a segment.
         table : DataFrame or None
-            The other columns of a table, of each clip's first row.
+            The other columns of a table, of each clip's first row; of an npz file of all clips, other arrays with an
+            entry for each.
 
     Raises
     ------
@@ -82,8 +84,10 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
     Of npz files, OpenL3's ``embedding`` and ``timestamps`` are known, and arrays of names beside those of all clips.
 
     Of tables the columns are known by names such as ``file``, ``filename``, ``start`` and ``end``; rename others with
-    pandas. Where a file is named in several rows, these are its segments and have to have a start. A column of text may
-    hold numbers between commas.
+    pandas. An index is a column too, unless it only numbers the rows. Where a file is named in several rows, these are
+    its segments and have to have a start. A column of text may hold numbers between commas.
+
+    Folders are followed into links; files and folders whose names begin with a point are left out.
 
     Examples
     --------
@@ -100,7 +104,7 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
     """
     if empty not in ("error", "drop", "keep"):
         raise ValueError(f"empty={empty!r}; pass 'error', 'drop' or 'keep'.")
-    clips = _read(source, vectors)
+    clips = _read(source, vectors, recording)
     given = clips.files or np.arange(len(clips.vectors)).astype(str).tolist()
     names = _distinct([plain_name(name) for name in given]) if clips.files else given
     without = [] if isinstance(clips.vectors, np.ndarray) else [not len(clip) for clip in clips.vectors]
@@ -124,22 +128,22 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
     )
 
 
-def _read(source, vectors) -> Clips:
+def _read(source, vectors, recording) -> Clips:
     if not isinstance(source, str | PathLike | list | tuple):
-        return _of_object(source, vectors)
+        return clips_of_table(_of_object(source), vectors)
     if not isinstance(source, list | tuple) and Path(source).is_file():
         path = Path(source)
-        if path.suffix in _ARRAYS | _TEXT:
+        if path.suffix.lower() in _ARRAYS | _TEXT:
             return read_all_clips(path, vectors)
     paths, root = _paths(source)
-    kinds = sorted({path.suffix for path in paths})
+    kinds = sorted({path.suffix.lower() for path in paths})
     if not any(set(kinds) <= of_a_kind for of_a_kind in _KINDS):
         raise ValueError(
             f"{source!r} has files of the kinds {kinds}; pass files of one kind: .npy and .npz, .txt of "
             "BirdNET-Analyzer, or .parquet, .csv and .tsv. AudioSet's TFRecord files are for load_audioset_vggish."
         )
     if kinds[0] in _TABLES:
-        return _of_tables([read_table(path) for path in paths], vectors)
+        return clips_of_table(joined([read_table(path, recording) for path in paths]), vectors)
     return of_files([read_clip(path, vectors) for path in paths], [path.relative_to(root).as_posix() for path in paths])
 
 
@@ -151,7 +155,13 @@ def _paths(source):
         if missing:
             raise FileNotFoundError(f"{missing[0]!r} is missing or is no file; pass files that are there.")
     elif Path(source).is_dir():
-        paths = sorted(path for path in Path(source).rglob("*") if path.is_file() and _is_known(path))
+        found = (Path(source) / name for name in glob.iglob("**/*", root_dir=source, recursive=True))
+        paths = sorted(path for path in found if _is_known(path) and not path.is_dir())
+        lost = next((str(path) for path in paths if not path.exists()), None)
+        if lost is not None:
+            raise FileNotFoundError(f"{lost!r} is a link to what is not there; get the file or remove the link.")
+    elif Path(source).is_file():
+        paths = [Path(source)]
     else:
         paths = sorted(Path(path) for path in glob.glob(str(source), recursive=True) if Path(path).is_file())
     if not paths:
@@ -169,42 +179,21 @@ def _paths(source):
 
 
 def _is_known(path):
-    return path.suffix in _IN_FOLDERS or path.name.endswith(_BIRDNET)
+    return path.suffix.lower() in _IN_FOLDERS or path.name.endswith(_BIRDNET)
 
 
-def _of_object(source, vectors):
+def _of_object(source):
+    """Table of a table of any kind."""
+    import pandas as pd
+
+    given = type(source)
     for convert in ("to_pandas", "to_frame"):
         if hasattr(source, convert):
             source = getattr(source, convert)()
-    if not hasattr(source, "columns"):
-        raise ValueError(f"source is {type(source).__name__}; pass a path, a list of paths or a table.")
-    return _of_tables([Table(source.reset_index(drop=True), "the table")], vectors)
-
-
-def _of_tables(tables, vectors):
-    """Clips of tables with the same columns; a clip is in one of them."""
-    import pandas as pd
-
-    parts = [clips_of_table(table, vectors) for table in tables]
-    if len(parts) == 1:
-        return parts[0]
-    columns = [list(table.frame.columns) for table in tables]
-    other = next((number for number, names in enumerate(columns) if names != columns[0]), None)
-    if other is not None:
-        raise ValueError(
-            f"{tables[other].source} has the columns {columns[other][:9]}, {tables[0].source} has {columns[0][:9]}; "
-            "pass tables of the same columns."
-        )
-    arrays = all(isinstance(part.vectors, np.ndarray) for part in parts)
-    alike = arrays and len({part.vectors.shape[1:] for part in parts}) == 1
-
-    def joined(field):
-        values = [getattr(part, field) for part in parts]
-        return None if any(value is None for value in values) else [entry for value in values for entry in value]
-
-    vectors = np.concatenate([part.vectors for part in parts]) if alike else joined("vectors")
-    table = pd.concat([part.table for part in parts], ignore_index=True)
-    return Clips(vectors, joined("files"), joined("start"), joined("end"), table)
+    if not isinstance(source, pd.DataFrame):
+        advice = ", such as what its collect() gives" if hasattr(source, "collect") else ""
+        raise ValueError(f"source is {given.__name__}; pass a path, a list of paths or a table{advice}.")
+    return table_of(source)
 
 
 def _distinct(names):
@@ -256,6 +245,10 @@ def _recordings(recording, files, table, kept):
     if recording is None:
         return files
     if table is not None and recording in table:
+        unknown = table[recording].isna().to_numpy()[kept]
+        if unknown.any():
+            clip = int(unknown.argmax()) if files is None else str(files[unknown.argmax()])
+            raise ValueError(f"{recording} of clip {clip!r} is empty; fill it in, or pass recording=None.")
         return table[recording].to_numpy()[kept]
     if files is None:
         raise ValueError(f"recording={recording!r} is no column, and the clips have no names; name one of each.")

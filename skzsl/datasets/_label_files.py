@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._clip_names import known_column, places
 from ..preprocessing import indicator_frame
-from ._clip_names import known_column, plain_name
 from ._label_tables import read_label_table
 
 _MIDS = ("/m/", "/g/", "/t/")
@@ -35,8 +33,8 @@ def load_labels(
     file : str or None, default=None
         Column that names the clips; None finds it by its name, where several do the one that most ``clips`` match.
     sep : str or None, default=None
-        What stands between several labels of a clip, such as ``","``. None knows it for the tables above; in others a
-        clip has one label.
+        What stands between several labels of a clip, such as ``","``. None knows it for the tables above, and reads
+        lists as Python and JSON write them, ``['dog', 'rain']``; in others a clip has one label.
     names : dict, Bunch or None, default=None
         Name of each identifier, such as ``"/m/09x0r"``: `load_audioset_ontology`'s result or a dict.
     missing : {"error", "drop"}, default="error"
@@ -101,8 +99,7 @@ def load_labels(
     Examples
     --------
     >>> import tempfile
-    >>> from pathlib import Path
-    >>> from skzsl.datasets import load_labels
+    >>>     >>> from skzsl.datasets import load_labels
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "labels.csv"
     ...     _ = path.write_text("filename,category\na.wav,dog\nb.wav,rain\nc.wav,wind\n")
@@ -111,7 +108,17 @@ def load_labels(
     (['rain', 'dog'], ['c.wav'])
     """
     if hasattr(path, "columns"):
-        raise TypeError("path is a table; take its column as y, or skzsl.indicator_frame of it for several labels.")
+        raise TypeError(
+            "path is a table; take its column as y, or skzsl.indicator_frame of it for several labels, if its rows are "
+            "in the order of the clips. To join it to them by name, write it with to_csv(path, index=False)."
+        )
+    for name, column in (("label", label), ("file", file)):
+        if not isinstance(column, str | None):
+            raise ValueError(f"{name}={column!r}; pass the name of a column.")
+    if sep is not None and (not isinstance(sep, str) or not sep):
+        raise ValueError(f"sep={sep!r}; pass what stands between labels, such as ';'.")
+    if not isinstance(names, Mapping | None):
+        raise ValueError(f"names is a {type(names).__name__}; pass a dict from identifiers to names.")
     if missing not in ("error", "drop"):
         raise ValueError(f"missing={missing!r}; pass 'error' or 'drop'.")
     if empty not in ("error", "keep"):
@@ -155,24 +162,9 @@ def _matched(table, file, clips):
     if clips is None:
         return columns[0], table.texts(columns[0]), list(range(len(table.labels)))
     clips = [str(clip) for clip in clips]
-    matches = {column: _rows_of(table, column, clips) for column in columns}
+    matches = {column: places(clips, table.texts(column), "clips", repr(str(table.path))) for column in columns}
     best = max(matches, key=lambda column: sum(row is not None for row in matches[column]))
     return best, clips, matches[best]
-
-
-def _rows_of(table, column, clips):
-    """Row of each clip, None where there is none: by whole names, or without folders where these are distinct."""
-    named = [plain_name(name) for name in table.texts(column)]
-    wanted = [plain_name(name) for name in clips]
-    short = [Path(name).name for name in named]
-    if len(set(short)) == len(set(named)):
-        named, wanted = short, [Path(name).name for name in wanted]
-    name, count = Counter(wanted).most_common(1)[0] if wanted else ("", 0)
-    if count > 1 and name in named:
-        same = [clip for clip, key in zip(clips, wanted, strict=True) if key == name]
-        raise ValueError(f"clips has {same[:2]}, which {str(table.path)!r} does not tell apart; name each clip once.")
-    place = {name: row for row, name in enumerate(named)}
-    return [place.get(name) for name in wanted]
 
 
 def _targets(table, rows, names):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._clip_names import CLIP_NAMES, known_column, plain_name
+from .._clip_names import CLIP_NAMES, known_column, plain_name
 from ._event_lines import Lines, delimiter_of, read_lines
 
 _ONE = ("label", "category", "class", "class_name", "species", "target")
 _SEVERAL = ("positive_labels", "labels", "tags", "mids")  # columns with commas between labels
-_CATEGORY = "---"  # of MTG-Jamendo, between a category and its tag
+_FIELDS, _CATEGORY = "TAGS", "---"  # of MTG-Jamendo: a field for each tag; between a category and its tag
 
 
 @dataclass
@@ -120,15 +121,18 @@ def _with_labels(lines, names, label, sep, fields_of_tags):
             f"{str(lines.path)!r} has the columns {names[:12]}, of which {what}; pass label='...', "
             "begin with a line of names, or correct what stands between its fields to a tab, comma or semicolon."
         )
-    tags = fields_of_tags and column.lower() == "tags" and column == names[-1]
+    tags = fields_of_tags and column == names[-1] == _FIELDS
     for row, fields in enumerate(lines.fields):
         if len(fields) < len(names) or (len(fields) > len(names) and not tags):
             raise lines.fault(
                 row, f"{len(fields)} fields, not {len(names)}; quote fields that hold separators, or complete the line."
             )
     place = names.index(column)
+    lists = any(fields[place].startswith("[") for fields in lines.fields)
     if tags:
         texts = [fields[place:] for fields in lines.fields]
+    elif lists:
+        texts = [_listed(lines, row, fields[place]) for row, fields in enumerate(lines.fields)]
     else:
         parts_none = sep is None or not any(sep in fields[place] for fields in lines.fields)
         sep = "," if sep is None and column.lower() in _SEVERAL else sep
@@ -138,7 +142,18 @@ def _with_labels(lines, names, label, sep, fields_of_tags):
     labels = [list(dict.fromkeys(text.strip() for text in of_row if text.strip())) for of_row in texts]
     if tags:
         labels = _without_categories(labels)
-    return LabelTable(lines, names, labels, column, tags or sep is not None)
+    return LabelTable(lines, names, labels, column, tags or lists or sep is not None)
+
+
+def _listed(lines, row, text):
+    """Labels of a list as Python or JSON writes it."""
+    try:
+        found = ast.literal_eval(text) if text else []
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(label, str) for label in found):
+        raise lines.fault(row, f"{text[:60]!r} is no list of labels, as other rows have; write it as \"['a', 'b']\".")
+    return found
 
 
 def _refuse_delimited(lines, texts):

@@ -73,7 +73,7 @@ def _read_array(archive, name):
         shape, dtype = _read_header(entry)
         left = info.file_size - entry.tell()
     if dtype.hasobject:
-        raise ValueError(f"{name} holds Python objects, which are not loaded")
+        raise ValueError(f"{name} holds Python objects, which are not loaded: save texts with .astype(str)")
     if min(shape, default=0) < 0 or not dtype.itemsize or math.prod(shape) * dtype.itemsize != left:
         raise ValueError(f"{name} declares the shape {shape} of {dtype}, but holds {left} bytes")
     with archive.open(info) as entry:

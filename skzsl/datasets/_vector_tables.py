@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._clip_names import CLIP_NAMES, known_column
 from ._clip_files import Clips
-from ._clip_names import CLIP_NAMES, known_column
-from ._event_lines import delimiter_of
+from ._event_lines import delimiter_of, number
 
 _STARTS = ("start", "start_time", "start_seconds", "start_sec", "onset", "timestamp", "time")
 _ENDS = ("end", "end_time", "end_seconds", "end_sec")
@@ -23,9 +25,14 @@ class Table(NamedTuple):
     frame: Any
     source: str
     first: int | None = None  # line of the first row, in files of lines
+    parts: tuple = ()  # tables that it was joined of
 
     def fault(self, row, what):
         """Error of a row, for the caller to raise."""
+        for part in self.parts:
+            if row < len(part.frame):
+                return part.fault(row, what)
+            row -= len(part.frame)
         if self.first is None:
             return ValueError(f"{self.source}, row {row}: {what}")
         texts = self.frame.iloc[:row].select_dtypes(exclude="number")
@@ -33,7 +40,24 @@ class Table(NamedTuple):
         return ValueError(f"{self.source}, line {row + self.first + breaks}: {what}")
 
 
-def read_table(path) -> Table:
+def table_of(frame, source="the table") -> Table:
+    """Table of a DataFrame, with the index as columns unless it only numbers the rows.
+
+    Raises
+    ------
+    ValueError
+        If two columns have one name.
+    """
+    names, index = list(frame.columns), frame.index
+    _refuse_repeated(names, source)
+    if index.names == [None] and index.inferred_type == "string" and known_column(names, CLIP_NAMES) is None:
+        frame = frame.rename_axis(index=CLIP_NAMES[0])
+    elif index.names == [None] or not set(index.names).isdisjoint(names):
+        return Table(frame.reset_index(drop=True), source)
+    return Table(frame.reset_index(), source)
+
+
+def read_table(path, recording=None) -> Table:
     """Read a csv, tsv or parquet file.
 
     Raises
@@ -41,18 +65,19 @@ def read_table(path) -> Table:
     ImportError
         If parquet cannot be read for want of pyarrow.
     ValueError
-        If the file is damaged.
+        If the file is damaged, two columns have one name, or the first line has numbers and no names.
     """
     import pandas as pd
 
     source = repr(str(path))
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         try:
-            return Table(pd.read_parquet(path), source)
+            frame = pd.read_parquet(path)
         except ImportError as error:
             raise ImportError(f"{source} needs pyarrow; install it with pip install 'skzsl[tables]'.") from error
         except Exception as error:  # what pyarrow raises depends on where the damage is
             raise ValueError(f"{source} is damaged or is no parquet file ({error}); get it again.") from error
+        return table_of(frame, source)
     options: dict = {
         "sep": delimiter_of(path),
         "encoding": "utf-8-sig",
@@ -65,14 +90,54 @@ def read_table(path) -> Table:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            names = pd.read_csv(path, nrows=0, **options).columns
-            name = known_column(names, CLIP_NAMES)
-            frame = pd.read_csv(path, dtype={} if name is None else {name: str}, **options)
+            first = pd.read_csv(path, nrows=1, header=None, dtype=str, **options).fillna("")
+            names = first.iloc[0].tolist()
+            texts = {known_column(names, CLIP_NAMES), recording}  # as they stand: 007 is not 7
+            frame = pd.read_csv(path, dtype=dict.fromkeys(texts.intersection(names), str), **options)
     except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning, OverflowError) as error:
         raise ValueError(f"{source} is damaged or is no table ({error}); correct or get it again.") from error
+    _refuse_numbers(names, source)
+    _refuse_repeated([name for name in names if name], source)
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError(f"{source}, line 2: more fields than the {len(names)} names of line 1; name each column.")
-    return Table(_without_end(frame), source, 2)
+    frame = _without_end(frame)
+    if not names[0]:  # as pandas writes an index that has no name
+        frame = frame.set_index(frame.columns[0]).rename_axis(index=None)
+    return table_of(frame, source)._replace(first=2)
+
+
+def joined(tables) -> Table:
+    """One table of all rows, in turn.
+
+    Raises
+    ------
+    ValueError
+        If they have other columns.
+    """
+    import pandas as pd
+
+    columns = [list(table.frame.columns) for table in tables]
+    other = next((number for number, names in enumerate(columns) if names != columns[0]), None)
+    if other is not None:
+        raise ValueError(
+            f"{tables[other].source} has the columns {columns[other][:9]}, {tables[0].source} has {columns[0][:9]}; "
+            "pass tables of the same columns."
+        )
+    frame = tables[0].frame if len(tables) == 1 else pd.concat([table.frame for table in tables], ignore_index=True)
+    return Table(frame, tables[0].source, None, tuple(tables))
+
+
+def _refuse_repeated(names, source):
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"{source} has two columns {twice!r}; give each a name of its own.")
+
+
+def _refuse_numbers(names, source):
+    """Refuse numbers where names should stand; a column for each feature may be called by its whole number."""
+    for name in names:
+        if not name.strip().isdecimal() and not math.isnan(number(name)):
+            raise ValueError(f"{source}, line 1: {name!r} is a number and no name; begin with a line of names.")
 
 
 def _without_end(frame):
@@ -90,14 +155,16 @@ def clips_of_table(table, vectors) -> Clips:
         If the embeddings or the name of a clip are not there, or a clip is named twice.
     """
     frame = table.frame
-    X, used = _vectors(table, vectors)
     name, start, end = (known_column(frame.columns, known) for known in (CLIP_NAMES, _STARTS, _ENDS))
-    if name is None:
-        return Clips(X, None, None, None, frame.drop(columns=used).reset_index(drop=True))
-    files = _names(table, name)
-    repeated = frame[name].duplicated().to_numpy()
-    if not repeated.any():
-        return Clips(X, files, None, None, frame.drop(columns=used).reset_index(drop=True))
+    X, used = _vectors(table, vectors, {name, start, end})
+    files = None if name is None else _names(table, name)
+    repeated = np.zeros(len(frame), bool) if name is None else frame[name].duplicated().to_numpy()
+    if files is None or not repeated.any():
+        one = isinstance(X, np.ndarray) and X.ndim == 2  # else what a row has are seconds of a clip
+        known = [column for column in (start, end) if one and column is not None and frame[column].dtype.kind in "iufm"]
+        times = {column: list(_seconds(table, column)[:, None]) for column in known if not frame[column].isna().any()}
+        others = frame.drop(columns=[*used, *times]).reset_index(drop=True)
+        return Clips(X, files, times.get(start), times.get(end), others)
     if start is None:
         row = int(repeated.argmax())
         raise table.fault(
@@ -106,7 +173,17 @@ def clips_of_table(table, vectors) -> Clips:
             "segments.",
         )
     seconds = {column: _seconds(table, column) for column in (start, end) if column is not None}
+    _refuse_unlike(table, X)
     return _segments(table, X, files, seconds, start, end, [*used, *seconds])
+
+
+def _refuse_unlike(table, X):
+    """Refuse rows that are no vectors of one length, where each is a segment."""
+    shape = next((np.shape(row) for row in X if np.ndim(row) == 1 and len(row)), None)
+    row = next((row for row, vector in enumerate(X) if np.shape(vector) != shape), None)
+    if row is not None:
+        held = np.shape(X[row])
+        raise table.fault(row, f"the vector has the shape {held}; a row of a segment takes one as long as the others.")
 
 
 def _segments(table, X, files, seconds, start, end, used):
@@ -120,8 +197,6 @@ def _segments(table, X, files, seconds, start, end, used):
     borders = np.flatnonzero(np.diff(codes[order])) + 1
 
     def cut(values):
-        if isinstance(values, list):
-            return [_stack([values[row] for row in rows]) for rows in np.split(order, borders)]
         return np.split(values[order], borders)
 
     first = order[np.r_[0, borders]]
@@ -144,18 +219,23 @@ def _names(table, column):
 def _seconds(table, column):
     import pandas as pd
 
-    values = pd.to_numeric(table.frame[column], errors="coerce").to_numpy(float)
+    values = table.frame[column]
+    if values.dtype.kind == "M":
+        raise ValueError(f"{table.source}: {column} has dates; pass seconds from the start of the recording.")
+    if values.dtype.kind == "m":
+        values = values.dt.total_seconds()
+    values = pd.to_numeric(values, errors="coerce").to_numpy(float)
     if not np.isfinite(values).all():
         row = int((~np.isfinite(values)).argmax())
-        raise table.fault(row, f"{column} is {table.frame[column].iloc[row]!r}; correct it to a finite number.")
+        raise table.fault(row, f"{column} is {table.frame[column].tolist()[row]!r}; correct it to a finite number.")
     return values
 
 
-def _vectors(table, vectors):
-    """Embeddings, (n, d) or a list of arrays, and the columns they are in."""
+def _vectors(table, vectors, others):
+    """Embeddings, (n, d) or a list of arrays, and the columns they are in, which are none of the others."""
     frame = table.frame
     groups = _numbered(frame)
-    lists = [name for name in frame.columns if _holds_lists(frame[name])]
+    lists = [name for name in frame.columns if name not in others and _holds_lists(frame[name])]
     if vectors is None:
         found = [*lists, *groups]
         if len(found) != 1:
@@ -213,7 +293,7 @@ def _of_columns(table, columns):
             shown = "empty" if pd.isna(value) else repr(value)
             raise table.fault(row, f"{columns[column]} is {shown}; correct it to a number or remove the row.")
         return numbers
-    return frame.to_numpy()
+    return frame.to_numpy(np.result_type(*(getattr(kind, "numpy_dtype", kind) for kind in frame.dtypes)))
 
 
 def _of_lists(table, column):
@@ -224,10 +304,6 @@ def _of_lists(table, column):
         if array is None or array.ndim not in (1, 2) or array.dtype.kind not in "iuf":
             raise table.fault(row, f"{column} is {str(value)[:60]!r}; pass a list of numbers, as long in each row.")
         rows.append(array)
-    return _stack(rows)
-
-
-def _stack(rows):
     return np.stack(rows) if len({row.shape for row in rows}) == 1 else rows
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._clip_names import plain_name
 from ._validate import mean_over_labels
 
 COLUMNS = ["clip", "label", "onset", "offset"]
@@ -80,16 +81,30 @@ def check_event_pair(y_true, y_pred) -> tuple[Events, Events, np.ndarray]:
     Raises
     ------
     ValueError
-        As for :func:`check_events`.
+        As for :func:`check_events`, and where both name their clips, but in other ways.
     """
     import pandas as pd
 
     true, pred = check_events(y_true, "y_true"), check_events(y_pred, "y_pred")
+    _refuse_other_names(true.clip, pred.clip)
     clips, _ = pd.factorize(np.concatenate([true.clip, pred.clip]))
     labels, names = pd.factorize(np.concatenate([true.label, pred.label]), sort=True)
     n_true = len(true.clip)
     true = true._replace(clip=clips[:n_true], label=labels[:n_true])
     return true, pred._replace(clip=clips[n_true:], label=labels[n_true:]), names
+
+
+def _refuse_other_names(true, pred):
+    """Refuse clips of which no name is in both tables, where other names or types tell why."""
+    true, pred = dict.fromkeys(true), dict.fromkeys(pred)
+    if not true or not pred or not true.keys().isdisjoint(pred):
+        return
+    kinds = [{isinstance(clip, str) for clip in clips} for clips in (true, pred)]
+    if kinds[0].isdisjoint(kinds[1]) or not {plain_name(clip) for clip in true}.isdisjoint(map(plain_name, pred)):
+        raise ValueError(
+            f"y_true names clips as {next(iter(true))!r} and y_pred as {next(iter(pred))!r}, and none is in both; name "
+            "them alike: event_table(event_lists(events, files)) of skzsl.preprocessing numbers them by their files."
+        )
 
 
 def f1_of_counts(hits, n_true, n_pred, labels, average):

@@ -194,7 +194,8 @@ class _ZeroShotScorer:
             unseen = [label for label in present if label not in seen]
             if not unseen:
                 raise ValueError(
-                    f"All labels of y were seen in training, such as {present[0]!r}; score class-disjoint folds or "
+                    f"All labels of y were seen in training, such as {present[0]!r}; score class-disjoint folds, not "
+                    "clips of training (return_train_score=False; learning and validation curves score them too), or "
                     "pass candidates='test'."
                 )
             return unseen

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -144,7 +144,13 @@ class UnknownRejector(Tuner):
     def _splits(self, X, y, groups, seed):
         """Rows of each fold, of those to train on without the labels that are to be unknown."""
         cv = check_cv(5 if self.cv is None else self.cv, y, classifier=True)
-        labels, folds = np.unique(y), list(within(cv.split(X, y, groups), len(y)))
+        labels, counts = np.unique(y, return_counts=True)
+        if isinstance(cv, StratifiedKFold) and counts.max() < cv.n_splits:
+            raise ValueError(
+                f"y has {counts.max()} clip(s) of a label at most, too few for {cv.n_splits} stratified folds; pass "
+                "more clips, or a smaller cv."
+            )
+        folds = list(within(cv.split(X, y, groups), len(y)))
         parts = np.array_split(np.random.RandomState(seed).permutation(labels), max(1, min(len(folds), len(labels))))
         for number, (train, test) in enumerate(folds):
             of_train = safe_indexing(y, train)

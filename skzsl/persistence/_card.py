@@ -10,11 +10,6 @@ import numpy as np
 
 from ._files import read_header
 
-_LIMITS = (
-    "Scores of labels that it was not trained on go by their text, and are less sure than those of the labels above.",
-    "Probabilities are not calibrated: choose thresholds on clips of your own.",
-    "Clips have to come from the same front end as those of the training, with as many features.",
-)
 _NO_SCORES = {"estimator", "indices"}  # that cross_validate returns too, when asked
 
 
@@ -76,8 +71,8 @@ def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=
         "Labels": _labels(header),
         "Text": _encoders(header),
         "Scores": _scores(scores, folds),
-        "Limits": "\n".join(f"- {limit}" for limit in (*limits, *_LIMITS)),
-        "Use": _use(Path(path).name),
+        "Limits": "\n".join(f"- {limit}" for limit in (*limits, *_limits(header))),
+        "Use": _use(Path(path).name, header),
         "Made with": ", ".join(f"{name} {version}" for name, version in header["versions"].items()),
         "Note": header["note"],
     }
@@ -86,6 +81,24 @@ def model_card(path, *, trained_on, scores=None, folds=None, limits=(), licence=
     lines += [f"license: {json.dumps(licence)}"] if licence else []
     lines += ["---", "", f"# {header['model']}", "", f"```\n{header['parameters']}\n```", ""]
     return "\n".join([*lines, *(f"## {name}\n\n{text}\n" for name, text in sections.items() if text)])
+
+
+def _limits(header):
+    """What holds of all models of a kind: those with a text encoder score labels that they were not trained on."""
+    if header["labels"] is not None:
+        yield (
+            "Scores of labels that it was not trained on go by their text, and are less sure than those of the labels "
+            "above."
+            if header["encoders"]
+            else "It knows the labels above and no other."
+        )
+        yield (
+            "Probabilities were calibrated for as many candidates as its folds had; choose thresholds on clips of your "
+            "own."
+            if "TemperatureTuner(" in header["parameters"]
+            else "Probabilities are not calibrated: choose thresholds on clips of your own."
+        )
+    yield "Clips have to come from the same front end as those of the training, with as many features."
 
 
 def _labels(header):
@@ -131,11 +144,10 @@ def _scores(scores, folds):
     return "\n".join([f"Folds: {folds}", "", *rows])
 
 
-def _use(name):
-    return f"""```python
-import skzsl
-
-model = skzsl.load("{name}")  # runs nothing that the file says
-model.predict(X)  # X: embeddings of clips
-model.predict(X, labels=["a label", "that is new"])
-```"""
+def _use(name, header):
+    lines = ["import skzsl", "", f'model = skzsl.load("{name}")  # runs nothing that the file says']
+    if header["labels"] is not None:
+        lines += ["model.predict(X)  # X: embeddings of clips"]
+        if header["encoders"]:
+            lines += ['skzsl.with_labels(model, ["a label", "that is new"]).predict(X)']
+    return "\n".join(["```python", *lines, "```"])

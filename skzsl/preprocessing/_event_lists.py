@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._clip_names import places
 from .._labels import label_array
 from ..metrics._events import COLUMNS, check_events
 from ._indicator_frame import indicator_frame
@@ -62,7 +63,9 @@ def event_lists(events, clips) -> list[list[tuple[Any, float, float]]]:
     events : pandas.DataFrame
         Columns clip, label, onset and offset.
     clips : int or list of n keys
-        The clips in the order of X; a number n stands for 0 to n - 1. Names that are numbers match numbers.
+        The clips in the order of X; a number n stands for 0 to n - 1. Events are joined as by
+        :func:`skzsl.datasets.load_labels`: without the endings of sounds and embeddings, and without folders where the
+        names of clips are distinct without. Names that are numbers match numbers.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def event_lists(events, clips) -> list[list[tuple[Any, float, float]]]:
     Raises
     ------
     ValueError
-        For events of clips that are not in ``clips``, and clips named twice.
+        For events of clips that are not in ``clips``, and clips named twice, or once with different endings.
 
     Examples
     --------
@@ -83,12 +86,20 @@ def event_lists(events, clips) -> list[list[tuple[Any, float, float]]]:
     """
     clips = list(range(clips)) if isinstance(clips, int | np.integer) else list(clips)
     found: dict = {clip: [] for clip in clips}
-    by_text = {str(clip): clip for clip in clips}  # of files with numbers for names, tables have these as numbers
     if len(found) < len(clips):
         twice = next(clip for clip in clips if clips.count(clip) > 1)
         raise ValueError(f"Clip {twice!r} is named twice; name each clip once.")
-    for clip, label, onset, offset in zip(*check_events(events, "events"), strict=True):
-        clip = clip if clip in found else by_text.get(str(clip), clip)
+    table = check_events(events, "events")
+    keys = dict.fromkeys(table.clip)
+    others = [clip for clip in keys if clip not in found]
+    meant = places(others, clips, "events", "the list of clips")
+    clip_of = {
+        other: clips[place]
+        for other, place in zip(others, meant, strict=True)
+        if place is not None and clips[place] not in keys
+    }
+    for clip, label, onset, offset in zip(*table, strict=True):
+        clip = clip_of.get(clip, clip)
         if clip not in found:
             raise ValueError(
                 f"There are events of clip {clip!r}, which is not among the clips, such as {clips[:2]}; add it or drop "

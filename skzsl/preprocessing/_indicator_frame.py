@@ -11,6 +11,8 @@ from .._labels import label_array
 if TYPE_CHECKING:
     import pandas as pd
 
+_AS_TEXT = "perhaps a list written as text"
+
 
 def indicator_frame(label_lists, labels=None, *, sep=None) -> pd.DataFrame:
     """Make a multi-label y of lists of labels: a DataFrame with a column for each label and a row for each clip.
@@ -32,8 +34,8 @@ def indicator_frame(label_lists, labels=None, *, sep=None) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        For a clip whose labels are a lone string without ``sep``, no string with it, or not all in ``labels``, and when
-        there is no label at all.
+        For a clip whose labels are a lone string without ``sep``, no string with it, or not all in ``labels``, for an
+        array of 0 and 1, and when there is no label at all.
 
     Examples
     --------
@@ -48,6 +50,11 @@ def indicator_frame(label_lists, labels=None, *, sep=None) -> pd.DataFrame:
     """
     import pandas as pd
 
+    if isinstance(label_lists, np.ndarray) and label_lists.dtype.kind in "biuf" and np.isin(label_lists, (0, 1)).all():
+        raise ValueError(
+            f"label_lists of shape {label_lists.shape} is an indicator, not lists of labels; pass it as y as it is, or "
+            "pandas.DataFrame(label_lists, columns=labels) for names of its columns."
+        )
     index = getattr(label_lists, "index", None)  # of a Series; a list has a method of that name
     label_lists = list(label_lists)
     if sep is not None:
@@ -84,10 +91,14 @@ def _split(texts, sep):
     for clip, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(f"label_lists[{clip}] is {text!r}; pass text for sep={sep!r}, or lists without sep.")
+        if text.startswith("["):
+            raise ValueError(f"label_lists[{clip}] is {text!r}, {_AS_TEXT}; pass ast.literal_eval of each without sep.")
     return [[label.strip() for label in text.split(sep) if label.strip()] for text in texts]
 
 
 def _or_sep(given):
     """The advice for text that may hold several labels."""
+    if isinstance(given, str) and given.startswith("["):
+        return f"; or, {_AS_TEXT}, ast.literal_eval of each"
     found = next((mark for mark in "\t;|," if isinstance(given, str) and mark in given), None)
     return "" if found is None else f", or sep={found!r} if these are several labels"

@@ -153,7 +153,7 @@ def test_several_tables_are_one(tmp_path):
     assert found.X.tolist() == table[["v0", "v1"]].to_numpy().tolist()
     assert found.files.tolist() == ["0", "1", "2", "3"]
     table.rename(columns={"v1": "w1"}).to_parquet(tmp_path / "other.parquet")
-    with pytest.raises(ValueError, match="may hold embeddings"):
+    with pytest.raises(ValueError, match="pass tables of the same columns"):
         load_embeddings(tmp_path)
     table.assign(extra=1).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(ValueError, match="pass tables of the same columns"):
@@ -209,7 +209,7 @@ def test_clips_that_are_all_empty_are_refused_whatever_is_chosen(tmp_path):
         ({"a": np.ones((2, 3, 4))}, r"a.npy' holds an array of shape \(2, 3, 4\)"),
         ({"a": np.array(3.0)}, r"a.npy' holds an array of shape \(\)"),
         ({"a": np.array(["x"])}, r"a.npy' holds <U1; pass an array of real numbers"),
-        ({"a": np.array([None])}, r"a.npy' is damaged"),
+        ({"a": np.array([None])}, r"a.npy' holds Python objects, perhaps arrays of unequal length"),
         ({"a": np.ones(2), "a.wav": np.ones(2)}, r"Clips 0 and 1 are both named 'a'"),
     ],
 )
@@ -335,3 +335,169 @@ def test_pickles_are_not_advised(tmp_path):
     with pytest.raises(ValueError, match=r"a\.npy' is damaged or is no npy file \(it has no numbers") as caught:
         load_embeddings(tmp_path)
     assert "allow_pickle" not in str(caught.value)
+
+
+def test_more_files_than_a_process_may_hold_open(tmp_path):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    folder_of(tmp_path, {str(number): np.ones((2, 3)) for number in range(100)})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (80, hard))
+    try:
+        assert load_embeddings(tmp_path).X.shape == (100, 2, 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_an_index_of_names_names_the_clips(tmp_path):
+    X = pd.DataFrame(rng.random((3, 4)).round(3)).add_prefix("emb_")
+    named = X.set_axis(pd.Index([20, 7, 7000], name="track_id"))
+    texts = X.set_axis(["b.wav", "a.wav", "c.wav"])
+    for frame, files in ((named, ["20", "7", "7000"]), (texts, ["b", "a", "c"])):
+        frame.to_parquet(tmp_path / "t.parquet")
+        frame.to_csv(tmp_path / "t.csv")
+        for source in (frame, tmp_path / "t.parquet", tmp_path / "t.csv"):
+            found = load_embeddings(source)
+            assert found.files.tolist() == files
+            assert found.X.tolist() == X.to_numpy().tolist()
+    for frame in (X[1:], texts.assign(file=["x", "y", "z"]), named.assign(track_id=["x", "y", "z"])):
+        frame = frame.rename_axis("track_id") if "track_id" in frame else frame
+        assert load_embeddings(frame).files.tolist() == (["0", "1"] if frame.shape == (2, 4) else ["x", "y", "z"])
+
+
+def test_an_npz_file_of_all_clips_keeps_what_it_says_of_each(tmp_path):
+    X = rng.random((3, 4))
+    np.savez(
+        tmp_path / "n.npz", embeddings=X, id=np.array([20, 0, 10]), y=np.array(["dog", "rain", "wind"]), rate=16000
+    )
+    found = load_embeddings(tmp_path / "n.npz")
+    assert found.files.tolist() == ["20", "0", "10"]
+    assert found.table["y"].tolist() == ["dog", "rain", "wind"]
+    np.savez(tmp_path / "n.npz", features=np.arange(4), emb=X)  # the vectors are rows
+    assert (load_embeddings(tmp_path / "n.npz").X == X).all()
+    np.savez(tmp_path / "n.npz", emb=X, names=np.array(["a", "b"]))
+    with pytest.raises(ValueError, match=r"n.npz' has 2 names in 'names' for 3 clips"):
+        load_embeddings(tmp_path / "n.npz")
+    np.savez(tmp_path / "n.npz", emb=X, names=np.array(["a", "b", "c"], dtype=object))
+    with pytest.raises(ValueError, match=r"names.npy holds Python objects.*astype\(str\)"):
+        load_embeddings(tmp_path / "n.npz")
+    np.save(tmp_path / "n.npy", np.array([X, X[:2]], dtype=object))
+    with pytest.raises(ValueError, match="save each in a file of its own"):
+        load_embeddings(tmp_path / "n.npy")
+
+
+@pytest.mark.parametrize(
+    ("first", "match"),
+    [
+        ("0.0,0.0,0.5", "line 1: '0.0' is a number and no name; begin with a line of names"),
+        ("a.wav,0.1,0.2", "line 1: '0.1' is a number"),
+        ("1e-3,-2,3", "line 1: '1e-3' is a number"),
+        ("0,0,7", "has two columns '0'"),
+        ("x0,x1,x0", "has two columns 'x0'"),
+    ],
+)
+def test_a_first_line_without_names_is_no_header(tmp_path, first, match):
+    (tmp_path / "t.csv").write_text(first + "\n" + "1,2,3\n" * 3)
+    with pytest.raises(ValueError, match=match):
+        load_embeddings(tmp_path / "t.csv")
+
+
+def test_columns_of_one_name_are_refused():
+    table = pd.DataFrame([[1, 2, 3]], columns=["x0", "x1", "x0"])
+    with pytest.raises(ValueError, match="the table has two columns 'x0'"):
+        load_embeddings(table)
+    with pytest.raises(ValueError, match=r"LazyFrame; pass a path.*collect\(\)"):
+        load_embeddings(pl.LazyFrame({"x0": [1], "x1": [2]}))
+
+
+def test_a_path_that_is_there_is_no_pattern(tmp_path):
+    for name, value in (("emb[1].csv", 1), ("emb1.csv", 2)):
+        (tmp_path / name).write_text(f"file,x0,x1\na,{value},0\n")
+    assert load_embeddings(tmp_path / "emb[1].csv").X.tolist() == [[1, 0]]
+
+
+def test_starts_may_be_timedeltas_and_are_no_dates():
+    table = pd.DataFrame({"file": ["a", "a"], "start": pd.to_timedelta([3, 0], unit="s"), "x0": [2, 1], "x1": 0})
+    found = load_embeddings(table)
+    assert found.times.tolist() == [[0, 3]]
+    assert found.hop == 3
+    with pytest.raises(ValueError, match="start has dates; pass seconds"):
+        load_embeddings(table.assign(start=pd.Timestamp("2026-01-01") + table["start"]))
+
+
+def test_recordings_of_a_csv_stay_text_and_are_all_there(tmp_path):
+    (tmp_path / "t.csv").write_text("file,site,x0,x1\na,1e3,1,2\nb,1000,3,4\nc,0100,5,6\n")
+    assert load_embeddings(tmp_path / "t.csv", recording="site").groups.tolist() == ["1e3", "1000", "0100"]
+    (tmp_path / "t.csv").write_text("file,site,x0,x1\na,n,1,2\nb,,3,4\n")
+    with pytest.raises(ValueError, match="site of clip 'b' is empty"):
+        load_embeddings(tmp_path / "t.csv", recording="site")
+
+
+def test_decimal_commas_are_no_vectors(tmp_path):
+    (tmp_path / "t.csv").write_text("file;start;label\na;0,5;dog\nb;1,5;rain\n")
+    with pytest.raises(ValueError, match=r"of which \[\] may hold embeddings"):
+        load_embeddings(tmp_path / "t.csv")
+
+
+def test_folders_below_links_are_read_and_hidden_ones_are_not(tmp_path):
+    folder_of(tmp_path / "far", {"b": np.ones(3)})
+    folder_of(tmp_path / "near", {"a": np.ones(3), ".ipynb_checkpoints/a": np.zeros(3)})
+    (tmp_path / "near" / "a.npy").rename(tmp_path / "near" / "A.NPY")
+    (tmp_path / "near" / "link").symlink_to(tmp_path / "far")
+    assert load_embeddings(tmp_path / "near").files.tolist() == ["A", "link/b"]
+    (tmp_path / "near" / "c.npy").symlink_to(tmp_path / "nowhere.npy")
+    with pytest.raises(FileNotFoundError, match=r"c.npy' is a link to what is not there"):
+        load_embeddings(tmp_path / "near")
+
+
+def test_times_that_some_files_lack_are_nan(tmp_path):
+    np.savez(tmp_path / "a.npz", embedding=np.ones((2, 3)), timestamps=[[0.0], [0.5]])
+    np.savez(tmp_path / "b.npz", embedding=np.ones(3), timestamps=[0.0])
+    np.save(tmp_path / "c.npy", np.ones((2, 3)))
+    found = load_embeddings(tmp_path)
+    np.testing.assert_equal(found.times, [[0, 0.5], [0, np.nan], [np.nan, np.nan]])
+    assert found.hop == 0.5
+
+
+def test_segments_of_files_are_put_in_the_order_of_their_start(tmp_path):
+    path = tmp_path / "a.birdnet.embeddings.txt"
+    path.write_text("".join(reversed(BIRDNET.splitlines(keepends=True))))
+    found = load_embeddings(tmp_path)
+    assert found.X.tolist() == [[[0.5, 1.5, 2.5], [1, 2, 3]]]
+    assert found.ends.tolist() == [[3, 6]]
+    path.write_text(BIRDNET + "0.0\t3.0\t7,8,9\n")
+    with pytest.raises(ValueError, match=r"a.birdnet.embeddings.txt' has two segments at 0.0 s"):
+        load_embeddings(tmp_path)
+
+
+def test_a_clip_may_go_over_from_one_table_to_the_next(tmp_path):
+    table = pd.DataFrame({"file": list("aab"), "start": [0.0, 1.0, 0.0], "x0": [1, 2, 3], "x1": 0})
+    whole = load_embeddings(table)
+    for rows, name in ((slice(0, 1), "1.parquet"), (slice(1, 3), "2.parquet")):
+        table[rows].to_parquet(tmp_path / name)
+    found = load_embeddings(tmp_path)
+    assert (found.X == whole.X).all()
+    np.testing.assert_equal(found.times, whole.times)
+    table[2:].assign(start=np.nan).to_parquet(tmp_path / "2.parquet")
+    table[:2].to_parquet(tmp_path / "1.parquet")
+    with pytest.raises(ValueError, match=r"2.parquet', row 0: start is nan"):
+        load_embeddings(tmp_path)
+
+
+def test_a_table_with_one_segment_a_file_has_times_too():
+    table = pd.DataFrame({"file": list("ab"), "start": [0.0, 2.0], "x0": [1, 2], "x1": 0})
+    assert load_embeddings(table).times.tolist() == [[0], [2]]
+    dated = load_embeddings(table.assign(start="noon"))
+    assert dated.times is None
+    assert dated.table["start"].tolist() == ["noon"] * 2
+
+
+@pytest.mark.parametrize("second", [None, [1.0], [[1.0, 2.0]]])
+def test_a_segment_that_is_no_vector_as_long_as_the_others_is_named(second):
+    table = pd.DataFrame({"file": ["a", "a"], "start": [0, 1], "embedding": [[1.0, 2.0], second]})
+    with pytest.raises(ValueError, match="the table, row 1: the vector has the shape"):
+        load_embeddings(table)
+
+
+@pytest.mark.parametrize("dtype", ["Float32", "float[pyarrow]"])
+def test_columns_of_other_dtypes_are_arrays_of_numpy(dtype):
+    assert load_embeddings(table_of(x0=1, x1=2).astype({"x0": dtype, "x1": dtype})).X.dtype == np.float32

@@ -202,3 +202,47 @@ def test_clips_without_a_label_can_be_kept(tmp_path):
 def test_a_table_at_hand_is_no_file():
     with pytest.raises(TypeError, match="take its column as y"):
         load_labels(indicator_frame([["dog"]]))
+
+
+@pytest.mark.parametrize("cell", ["\"['dog', 'rain']\"", '"[""dog"", ""rain""]"'])
+@pytest.mark.parametrize("options", [{}, {"sep": ","}])
+def test_lists_written_as_text_are_lists(tmp_path, cell, options):
+    for column in ("label", "labels"):
+        found = load(tmp_path, f"file,{column}\na,{cell}\nb,[]\n", empty="keep", **options)
+        assert found.y.to_dict("list") == {"dog": [1, 0], "rain": [1, 0]}
+    with pytest.raises(ValueError, match="line 3: 'dog' is no list of labels"):
+        load(tmp_path, f"file,label\na,{cell}\nb,dog\n")
+    for texts in ({}, {"sep": ","}):
+        with pytest.raises(ValueError, match=r"list written as text.*ast\.literal_eval"):
+            indicator_frame(["['dog', 'rain']"], **texts)
+
+
+def test_an_indicator_is_no_list_of_labels():
+    for dtype in (bool, int, float):
+        with pytest.raises(ValueError, match=r"shape \(2, 2\) is an indicator"):
+            indicator_frame(np.eye(2, dtype=dtype))
+
+
+def test_tags_between_commas_are_several(tmp_path):
+    assert load(tmp_path, "file\ttags\na\tdog,rain\nb\tdog\n").y.to_dict("list") == {"dog": [1, 1], "rain": [1, 0]}
+    with pytest.raises(ValueError, match="line 2: 'dog;rain' may be several labels; pass sep=';'"):
+        load(tmp_path, "file\ttags\na\tdog;rain\n")
+
+
+def test_each_two_clips_of_one_name_are_found(tmp_path):
+    text = "file,label\n1,dog\n2,rain\n"
+    with pytest.raises(ValueError, match=r"clips has \['b/1', 'c/1'\], which .* does not tell apart"):
+        load(tmp_path, text, ["x/q", "y/q", "z/q", "b/1", "c/1"], missing="drop")
+
+
+def test_accents_are_one_letter_however_they_are_stored(tmp_path):
+    assert load(tmp_path, "file,label\ncaf\u00e9.wav,dog\nb.wav,rain\n", ["cafe\u0301", "b"]).y.tolist() == [
+        "dog",
+        "rain",
+    ]
+
+
+@pytest.mark.parametrize("options", [{"label": 1}, {"file": 1}, {"sep": ""}, {"names": ["dog"]}])
+def test_arguments_of_other_types_are_refused(tmp_path, options):
+    with pytest.raises(ValueError, match="; pass "):
+        load(tmp_path, OWN, **{"label": "bird", **options})

@@ -341,6 +341,20 @@ def test_lists_and_tables_hold_the_same_events():
     assert event_lists(read_again, ["100", "7", "20"]) == lists  # files with numbers for names
 
 
+def test_events_are_joined_to_clips_by_name_as_labels_are():
+    def table(*clips):
+        return pd.DataFrame({"clip": clips, "label": "rain", "onset": range(len(clips)), "offset": 9.0})
+
+    rain = [[("rain", float(row), 9.0)] for row in range(3)]
+    assert event_lists(table("x/a.wav", "x/b.wav"), ["b", "a"]) == [rain[1], rain[0]]
+    assert event_lists(table("a.wav"), ["a.wav", "a.mp3"]) == [rain[0], []]
+    for clips, files in ((["a", "a.wav"], ["a"]), (["a.flac"], ["a.wav", "a.mp3"])):
+        with pytest.raises(ValueError, match=f"events of clip '{clips[-1]}', which is not among the clips"):
+            event_lists(table(*clips), files)
+    with pytest.raises(ValueError, match=r"events has \['a.wav', 'a.mp3'\], which the list of clips does not tell"):
+        event_lists(table("a.wav", "a.mp3"), ["a"])
+
+
 def test_half_is_the_probability_at_the_threshold_of_the_detector():
     model, X = ridge()
     detector = around(model, X, threshold={None: 0.05, "dog": 0.3})

@@ -205,3 +205,13 @@ def test_truth_that_cannot_be_placed_is_refused(options, message):
     good = {"edges": [0, 1, 2], "clips": ["a"], "labels": ["dog"]}
     with pytest.raises(ValueError, match=message):
         segment_truth(GOOD, **{**good, **options})
+
+
+@pytest.mark.parametrize(
+    ("true", "found"), [("a.wav", 0), ("a.wav", "a"), ("x/a.npy", "x/a.wav")], ids=["numbers", "endings", "both"]
+)
+def test_clips_named_in_two_ways_are_refused_and_not_scored_as_nothing_found(true, found):
+    for measure in ALL:
+        with pytest.raises(ValueError, match=f"y_true names clips as {true!r} and y_pred as {found!r}, and none is in"):
+            measure(table([true, "dog", 0, 1]), table([found, "dog", 0, 1]))
+        assert measure(table([true, "dog", 0, 1]), table(["other.wav", "dog", 0, 1])) in (0, 2)  # it happens

@@ -122,6 +122,9 @@ def test_numbers_are_answered_with_a_number(sounds, model):
     assert rejector.predict(X).dtype.kind == "i"
     with pytest.raises(ValueError, match="unknown='none', but labels are like 6; make them of one type"):
         UnknownRejector(model, unknown="none").fit(X, codes)
+    rows = np.concatenate([np.flatnonzero(y == label)[:3] for label in np.unique(y)])
+    with pytest.raises(ValueError, match=r"y has 3 clip\(s\) of a label at most, too few for 5 stratified folds"):
+        UnknownRejector(model).fit(X[rows], y[rows])
     with pytest.raises(ValueError, match="unknown=3 is a label of fit"):
         UnknownRejector(model, unknown=3).fit(X, codes)
 

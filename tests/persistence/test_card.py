@@ -45,6 +45,21 @@ def test_a_card_says_what_the_model_is(path):
     assert "- Not for birds." in card
     assert 'skzsl.load("m.skzsl")' in card
     assert "ZeroShotRidge(label_texts=" in card
+    assert "are less sure than those of the labels above" in card
+    assert 'skzsl.with_labels(model, ["a label", "that is new"]).predict(X)' in card
+
+
+def test_a_card_says_what_holds_of_the_kind_of_model(tmp_path):
+    for name, kind, new_labels, calibrated in (
+        ("multi-level", "one", False, False),
+        ("calibrated ridge", "one", True, True),
+        ("ridge", "several", True, False),
+    ):
+        skzsl.save(fitted(name, kind), tmp_path / "m")
+        card = skzsl.model_card(tmp_path / "m", trained_on="24 clips, made up")
+        assert ("with_labels" in card) == ("less sure" in card) == new_labels
+        assert ("It knows the labels above and no other." in card) != new_labels
+        assert ("were calibrated" in card) == calibrated != ("are not calibrated" in card)
 
 
 def test_text_models_are_named_with_their_hash(tmp_path):
@@ -60,6 +75,8 @@ def test_what_has_no_labels_gets_a_card_without_them(tmp_path):
     skzsl.save(StandardScaler(), tmp_path / "m")
     card = skzsl.model_card(tmp_path / "m", trained_on="nothing")
     assert "## Labels" not in card
+    assert "predict" not in card
+    assert "Probabilities" not in card
     assert "## Scores" not in card
 
 
