@@ -99,7 +99,8 @@ def load_labels(
     Examples
     --------
     >>> import tempfile
-    >>>     >>> from skzsl.datasets import load_labels
+    >>> from pathlib import Path
+    >>> from skzsl.datasets import load_labels
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "labels.csv"
     ...     _ = path.write_text("filename,category\na.wav,dog\nb.wav,rain\nc.wav,wind\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Self
 
+import numpy as np
+
 from .._views import final_estimator
 from ..metrics import reliability_curve
 from ..metrics._calibration import ReliabilityCurve
@@ -69,8 +71,16 @@ class ReliabilityDisplay:
         Returns
         -------
         display : ReliabilityDisplay
+
+        Raises
+        ------
+        ValueError
+            For an estimator that was fitted on several labels a clip.
         """
-        labels = final_estimator(estimator).classes_
+        model = final_estimator(estimator)
+        if model._multilabel:
+            raise ValueError("The estimator was fitted on several labels a clip; pass one for one label a clip.")
+        labels = model.classes_
         curve = reliability_curve(y, estimator.predict_proba(X), labels, n_bins=n_bins)
         return cls(*curve).plot(ax=ax, **kwargs)
 
@@ -115,7 +125,8 @@ class ReliabilityDisplay:
         """
         import matplotlib.pyplot as plt
 
-        self.error_ = ReliabilityCurve(self.confidence, self.accuracy, self.share).error
+        curve = ReliabilityCurve(*map(np.asarray, (self.confidence, self.accuracy, self.share)))
+        self.error_ = curve.error
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         ax.plot([0, 1], [0, 1], ":", color="gray")

@@ -61,7 +61,7 @@ def reliability_curve(y_true, y_proba, labels, *, n_bins=15) -> ReliabilityCurve
     >>> curve.confidence.tolist(), curve.accuracy.tolist(), curve.share.tolist()
     ([0.75], [0.5], [1.0])
     """
-    if not isinstance(n_bins, int | np.integer) or n_bins < 1:
+    if not isinstance(n_bins, int | np.integer) or isinstance(n_bins, bool) or n_bins < 1:
         raise ValueError(f"n_bins={n_bins!r}; pass a whole number from 1 up.")
     y_true, y_proba, labels = check_candidate_scores(y_true, y_proba, labels)
     wrong = (y_proba < 0) | (y_proba > 1 + _ROUNDING)

@@ -103,4 +103,4 @@ def _known(y_true, y_score, labels):
     if known.all() or not known.any():
         kind = "unknown" if known.all() else "known"
         raise ValueError(f"None of the {len(known)} clips is {kind}; pass clips of candidates and of other labels.")
-    return known, labels[y_score.argmax(axis=1)] == y_true, y_score.max(axis=1)
+    return known, labels[y_score.argmax(axis=1)] == y_true, y_score.max(axis=1).astype(np.float64)

@@ -52,15 +52,22 @@ def check_candidate_scores(y_true, y_score, labels) -> tuple[np.ndarray, np.ndar
     Raises
     ------
     ValueError
-        For shapes that do not fit, labels twice, and scores that are no finite numbers.
+        For shapes that do not fit, no clip, labels twice or of another type than y_true, and scores that are no finite
+        numbers.
     """
     y_true, y_score, labels = np.asarray(y_true), np.asarray(y_score), np.asarray(labels)
     if labels.ndim != 1 or len(set(labels.tolist())) != len(labels):
         raise ValueError(f"labels of shape {labels.shape} must be 1-D and unlike one another.")
     if y_true.ndim != 1 or y_score.shape != (len(y_true), len(labels)):
         raise ValueError(
-            f"y_score of shape {y_score.shape} does not fit y_true of shape {y_true.shape} and {len(labels)} labels."
+            f"y_score of shape {y_score.shape} does not fit y_true of shape {y_true.shape} and {len(labels)} labels; "
+            "pass a column for each, such as decision_function(X, labels=labels) gives of two labels too."
         )
+    if not len(y_true) or not len(labels):
+        raise ValueError(f"There are {len(y_true)} clips and {len(labels)} labels; pass at least one of each.")
+    first, other = y_true.tolist()[0], labels.tolist()[0]
+    if isinstance(first, str) is not isinstance(other, str):
+        raise ValueError(f"y_true holds labels like {first!r} and labels those like {other!r}; make them of one type.")
     if y_score.dtype.kind not in "biuf":
         raise ValueError(f"y_score is of type {y_score.dtype}; pass numbers, such as np.asarray(y_score, dtype=float).")
     if not np.isfinite(y_score).all():

@@ -42,7 +42,7 @@ def best_rejection(folds):
     Returns
     -------
     threshold : float
-        Half-way between the scores it parts, or 1 below all of them.
+        Half-way between the scores it parts, 1 below all of them, or the highest, above which there is none.
     rate : float
         Mean of the share of known clips that are named correctly and of the share of unknown ones that are rejected.
     """
@@ -53,11 +53,13 @@ def best_rejection(folds):
 
 
 def _best_of_steps(scores, steps):
-    """Threshold with the highest sum of the steps of all that score above it, and that sum."""
+    """Threshold with the highest sum of the steps of all that score above it, and that sum, which is 0 of none."""
     order = np.argsort(-scores)
     scores, sums = scores[order], np.cumsum(steps[order])
     last_of_ties = np.flatnonzero(np.append(scores[1:] < scores[:-1], True))
     best = last_of_ties[np.argmax(sums[last_of_ties])]
+    if sums[best] < 0:  # none at all is better
+        return float(scores[0]), 0.0
     if best == len(scores) - 1:
         return float(scores[best]) - 1.0, float(sums[best])
     threshold = (scores[best] + scores[best + 1]) / 2

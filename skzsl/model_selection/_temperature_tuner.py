@@ -12,9 +12,9 @@ from sklearn.model_selection import check_cv
 from .._compat import fit_context
 from .._fitting import all_or_nothing
 from .._labels import labels_of
-from .._views import final_estimator, knows_its_labels_only, label_scores, with_labels
+from .._views import final_estimator, label_scores, with_labels
 from ._splitters import ClassDisjointKFold
-from ._tuner import Tuner, refuse_several
+from ._tuner import Tuner, refuse_several, refuse_without
 
 _RANGE = 12.0  # natural logarithms either side of the spread of the scores
 
@@ -30,10 +30,11 @@ class TemperatureTuner(Tuner):
     Parameters
     ----------
     estimator : estimator for one label a clip, Pipeline or search
-        What scores the labels, such as :class:`skzsl.ZeroShotRidge`.
+        What scores the labels and has a ``temperature``, such as :class:`skzsl.ZeroShotRidge`. A rejector or detector
+        goes around this tuner, not into it.
     cv : splitter, int, iterable of (train, test), "prefit" or None, default=None
-        How to hold clips out; None is ``ClassDisjointKFold(3)``, for labels that are unseen, or 3 stratified folds for
-        a tagger, which knows the labels of fit only. An integer is that many stratified folds. "prefit" takes the
+        How to hold clips out; None is ``ClassDisjointKFold(3, random_state=0)``, for labels that are unseen. An integer
+        is that many stratified folds, for labels of fit. "prefit" takes the
         estimator as fitted and X and y as held out, the labels of y being the candidates.
     n_jobs : int or None, default=None
         Folds fitted at the same time.
@@ -103,8 +104,11 @@ class TemperatureTuner(Tuner):
             tuner stays as it was.
         NotFittedError
             With "prefit", for an estimator that is not fitted.
+        TypeError
+            For an estimator that has no ``temperature`` of its own.
         """
         refuse_several(self, y)
+        refuse_without(self, "temperature")
         y = labels_of(X, y)
         folds, fitted = self._fit_folds(X, y, lambda: self._splitter(y).split(X, y, groups), _held_out)
         with all_or_nothing(self):
@@ -114,9 +118,9 @@ class TemperatureTuner(Tuner):
         return self
 
     def _splitter(self, y):
-        if self.cv is not None:
-            return check_cv(self.cv, y, classifier=True)
-        return check_cv(3, y, classifier=True) if knows_its_labels_only(self.estimator) else ClassDisjointKFold(3)
+        if self.cv is None:
+            return ClassDisjointKFold(3, random_state=0)
+        return check_cv(self.cv, y, classifier=True)
 
 
 def _held_out(estimator, X, y):

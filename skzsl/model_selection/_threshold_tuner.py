@@ -13,7 +13,7 @@ from .._views import final_estimator, knows_its_labels_only, with_labels
 from ._greedy import GreedyLabelFolds
 from ._scorers import get_scorer
 from ._sweep import best_k, best_threshold, top_k
-from ._tuner import Tuner
+from ._tuner import Tuner, refuse_without
 
 
 class ThresholdTuner(Tuner):
@@ -105,12 +105,16 @@ class ThresholdTuner(Tuner):
             fitted tuner stays as it was.
         NotFittedError
             With "prefit", for an estimator that is not fitted.
+        TypeError
+            For an estimator that has no ``threshold`` of its own, such as another tuner.
         """
         if not is_indicator(y):
             raise ValueError(
                 "y has one label a clip, whose best label is predicted without a threshold; pass an indicator, as "
                 "skzsl.indicator_frame([[label] for label in y]) makes it."
             )
+        if self.strategy != "top_k":
+            refuse_without(self, "threshold")
         folds, fitted = self._fit_folds(X, y, lambda: self._splitter(y).split(X, y, groups), _held_out)
         with all_or_nothing(self):
             self._choose(folds)
@@ -153,12 +157,12 @@ class ThresholdTuner(Tuner):
         return get_scorer(self.metric)(self, X, y)
 
     def _limits(self, clips, candidates):
-        if self.strategy == "top_k":
+        if hasattr(self, "k_"):
             return super(Tuner, self)._limits(clips, candidates)
         return super()._limits(clips, candidates)
 
     def _mark(self, scores, candidates):
-        if self.strategy == "top_k":
+        if hasattr(self, "k_"):
             return top_k(scores, self.k_)
         return super()._mark(scores, candidates)
 

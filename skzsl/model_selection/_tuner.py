@@ -12,7 +12,7 @@ from .._compat import HasMethods, StrOptions, num_samples, safe_indexing
 from .._indicators import is_indicator
 from .._meta import MetaClassifier
 from .._segments import clip_array
-from .._views import final_estimator, is_frozen, with_labels
+from .._views import final_estimator, innermost, is_frozen, with_labels
 from ..base import EmbeddingClassifier
 
 
@@ -63,12 +63,23 @@ def within(splits, n_clips):
         last = max((np.max(part) for part in rows if np.size(part) and np.asarray(part).dtype.kind in "iu"), default=0)
         if last >= n_clips:
             raise ValueError(f"cv has clip {last}, but there are {n_clips}; pass folds of these clips.")
-        yield rows
+        yield tuple(np.flatnonzero(part) if np.asarray(part).dtype == bool else part for part in rows)
 
 
 def _fit_and_hold_out(hold_out, estimator, X, y, train, test):
     fitted = clone(estimator).fit(safe_indexing(X, train), safe_indexing(y, train))
     return hold_out(fitted, safe_indexing(X, test), safe_indexing(y, test))
+
+
+def refuse_without(tuner, parameter):
+    """Refuse an estimator that has no such parameter: a model inside of it would keep its own, or nothing would act."""
+    model = innermost(tuner.estimator)
+    if parameter not in model.get_params(deep=False):
+        inner = f"; tune what is inside, {type(model).__name__}({type(tuner).__name__}(...))"
+        raise TypeError(
+            f"{type(model).__name__} has no {parameter} of its own, for {type(tuner).__name__} to choose"
+            f"{inner if hasattr(model, 'estimator') else '; pass another estimator'}."
+        )
 
 
 def refuse_several(tuner, y):

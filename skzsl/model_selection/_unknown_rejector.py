@@ -26,10 +26,10 @@ class UnknownRejector(Tuner):
     """Answer "unknown" for clips of none of the candidates (open-set recognition).
 
     A clip whose best candidate does not score above a threshold is rejected. Each of k folds trains without one k-th of
-    the labels, whose held-out clips are unknown and the others known. Where a fold holds out labels rather than clips,
-    half of these are candidates and half are unknown, and then the other way round. The threshold is the exact maximum
-    of the mean of two rates, averaged over the folds: known clips that are named correctly, and unknown ones that are
-    rejected.
+    the labels (a single one without half of them), whose held-out clips are unknown and the others known. Where a fold
+    holds out labels rather than clips, half of these are candidates and half are unknown, and then the other way round.
+    The threshold is the exact maximum of the mean of two rates, averaged over the folds: known clips that are named
+    correctly, and unknown ones that are rejected.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class UnknownRejector(Tuner):
                 "more clips, or a smaller cv."
             )
         folds = list(within(cv.split(X, y, groups), len(y)))
-        parts = np.array_split(np.random.RandomState(seed).permutation(labels), max(1, min(len(folds), len(labels))))
+        parts = np.array_split(np.random.RandomState(seed).permutation(labels), max(2, min(len(folds), len(labels))))
         for number, (train, test) in enumerate(folds):
             of_train = safe_indexing(y, train)
             if np.isin(of_train, safe_indexing(y, test)).any():
@@ -162,6 +162,25 @@ class UnknownRejector(Tuner):
                         "without some; pass clips of more labels, three at least, or a cv of more folds."
                     )
             yield train, test
+
+    def _refuse_answer(self, candidates):
+        if self.unknown_ in candidates.tolist():
+            raise ValueError(f"labels has {self.unknown_!r}, the answer for rejected clips; leave it out.")
+
+    def _candidates(self, labels):
+        candidates = super()._candidates(labels)
+        self._refuse_answer(candidates)
+        return candidates
+
+    def _clip_scores(self, X, labels):
+        scores = super()._clip_scores(X, labels)
+        self._refuse_answer(scores.candidates)
+        return scores
+
+    def _clips_and_evidence(self, X, labels):
+        clips, evidence, candidates = super()._clips_and_evidence(X, labels)
+        self._refuse_answer(candidates)
+        return clips, evidence, candidates
 
     @lazily
     def predict(self, X, labels=None) -> np.ndarray:
@@ -184,7 +203,7 @@ class UnknownRejector(Tuner):
         NotFittedError
             Before ``fit``.
         ValueError
-            For bad X, and for candidates that are empty, duplicated or unknown to the model.
+            For bad X, and for candidates that are empty, duplicated, unknown to the model or the answer itself.
         """
         scores = self._clip_scores(X, labels)
         blocks = [(block.argmax(axis=1), block.max(axis=1) > self.threshold_) for _, block in scores]
@@ -234,6 +253,8 @@ def _answer(unknown, labels, held=False):
     texts, shown = isinstance(labels[0], str), labels[:1].tolist()[0]
     if unknown is None:
         unknown = "unknown" if texts else -1
+    if not isinstance(unknown, str) and not float(unknown).is_integer():
+        raise ValueError(f"unknown={unknown!r}; pass a whole number, as labels that are numbers are.")
     if isinstance(unknown, str) is not texts:
         raise ValueError(f"unknown={unknown!r}, but labels are like {shown!r}; make them of one type.")
     if not held and unknown in labels.tolist():

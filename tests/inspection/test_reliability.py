@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from skzsl import ZeroShotRidge, with_labels
+from skzsl import ZeroShotRidge, indicator_frame, with_labels
 from skzsl.inspection import ReliabilityDisplay
 from skzsl.metrics import expected_calibration_error, reliability_curve
 from skzsl.text import HashingEncoder
@@ -31,3 +31,11 @@ def test_predictions_are_drawn_where_they_are_wanted(rng):
     display = ReliabilityDisplay.from_predictions(["a", "b"] * 15, proba, ["a", "b"], ax=ax, color="red")
     assert display.ax_ is ax
     assert display.line_.get_color() == "red"
+
+
+def test_lists_are_drawn_and_several_labels_a_clip_refused(rng):
+    assert ReliabilityDisplay([0.5], [0.4], [1.0]).plot().error_ == pytest.approx(0.1)
+    X, y = rng.normal(size=(12, 8)), indicator_frame([["rain"], ["wind"], ["dog"]] * 4)
+    model = ZeroShotRidge(HashingEncoder()).fit(X, y)
+    with pytest.raises(ValueError, match="fitted on several labels a clip"):
+        ReliabilityDisplay.from_estimator(model, X, ["rain", "wind", "dog"] * 4)

@@ -96,3 +96,33 @@ def test_sure_and_right_is_no_error_and_sure_and_wrong_is_all():
 def test_calibration_needs_probabilities_and_bins(y_proba, n_bins, match):
     with pytest.raises(ValueError, match=match):
         expected_calibration_error(["dog"], y_proba, LABELS, n_bins=n_bins)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, bool])
+def test_scores_of_any_type_are_ordered_as_numbers(dtype):
+    y_true, y_score = drawn(0)
+    y_score = (y_score * 40).clip(-128, 127) if dtype is np.int8 else (y_score > 0) * (1 if dtype is bool else 200)
+    y_score = y_score.astype(dtype)
+    assert oscr(y_true, y_score, LABELS) == oscr(y_true, y_score.astype(float), LABELS)
+    assert unknown_auroc(y_true, y_score, LABELS) == unknown_auroc(y_true, y_score.astype(float), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_score", "labels", "match"),
+    [
+        ([], np.zeros((0, 3)), LABELS, "There are 0 clips and 3 labels; pass at least one of each"),
+        (
+            [1, 2],
+            np.eye(3)[:2],
+            LABELS,
+            "y_true holds labels like 1 and labels those like 'dog'; make them of one type",
+        ),
+        (["dog"], [0.5], LABELS[:2], r"pass a column for each, such as decision_function\(X, labels=labels\)"),
+    ],
+)
+def test_nothing_to_measure_is_an_error(y_true, y_score, labels, match):
+    for measure in (oscr, unknown_auroc, expected_calibration_error):
+        with pytest.raises(ValueError, match=match):
+            measure(y_true, y_score, labels)
+    with pytest.raises(ValueError, match="n_bins=True"):
+        expected_calibration_error(["dog"], [[1.0, 0, 0]], LABELS, n_bins=True)

@@ -3,14 +3,14 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 import skzsl
 from skzsl import ZeroShotRidge, with_labels
 from skzsl.metrics import expected_calibration_error
-from skzsl.model_selection import ClassDisjointKFold, TemperatureTuner, UnknownRejector
+from skzsl.model_selection import ClassDisjointKFold, TemperatureTuner, ThresholdTuner, UnknownRejector
 from skzsl.model_selection._sweep import best_rejection
 from skzsl.text import HashingEncoder
 
@@ -235,3 +235,78 @@ def test_a_fold_of_other_clips_is_refused(sounds, model):
     X, y = sounds
     with pytest.raises(ValueError, match="cv has clip 999, but there are 240"):
         TemperatureTuner(model, cv=[([0, 1], [999])]).fit(X, y)
+
+
+def test_a_tuner_goes_into_what_would_keep_its_parameter_from_acting(sounds, model):
+    X, y = sounds
+    several = skzsl.indicator_frame([[label] for label in y])
+    rejector = UnknownRejector(model, random_state=0)
+    for wrapper in (rejector, skzsl.EventDetector(model), TemperatureTuner(model)):
+        with pytest.raises(TypeError, match=rf"{type(wrapper).__name__} has no temperature .* tune what is inside, "):
+            TemperatureTuner(wrapper).fit(X, y)
+    with pytest.raises(TypeError, match=r"ThresholdTuner has no threshold of its own.*ThresholdTuner\(ThresholdTuner"):
+        ThresholdTuner(ThresholdTuner(model)).fit(X, several)
+    with pytest.raises(TypeError, match="MultiLevelAttentionClassifier has no temperature .*; pass another estimator"):
+        TemperatureTuner(skzsl.MultiLevelAttentionClassifier()).fit(X, y)
+    inside = UnknownRejector(TemperatureTuner(model, cv=3), random_state=0).fit(X, y)
+    tuned = TemperatureTuner(model, cv=3).fit(X, y)
+    np.testing.assert_array_equal(inside.predict_proba(X), tuned.predict_proba(X))
+
+
+def test_tuning_twice_gives_the_same(sounds, model):
+    assert len({TemperatureTuner(model).fit(*sounds).temperature_ for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_sweep_of_rejection_finds_the_best_of_all_thresholds(seed):
+    rng = np.random.default_rng(seed)
+    folds = []
+    for n_clips in (9, 14):
+        known = rng.random(n_clips) < 0.5
+        known[:2] = True, False
+        folds.append((known, known & (rng.random(n_clips) < 0.4), rng.normal(size=n_clips).round(1)))
+
+    def rate(cut):
+        parts = [
+            (right & (scores > cut))[known].mean() / 2 + (scores <= cut)[~known].mean() / 2
+            for known, right, scores in folds
+        ]
+        return np.mean(parts)
+
+    threshold, best = best_rejection(folds)
+    assert rate(threshold) == pytest.approx(best, abs=1e-12)
+    cuts = [-9.0, *np.concatenate([scores for *_, scores in folds])]
+    assert best == pytest.approx(max(map(rate, cuts)), abs=1e-12)
+
+
+def test_where_nothing_is_right_all_is_rejected():
+    known = np.array([True, True, False])
+    assert best_rejection([(known, np.zeros(3, dtype=bool), np.array([0.3, 0.5, 0.9]))]) == (0.9, 0.5)
+
+
+def test_the_answer_is_no_candidate(sounds, model):
+    X, y = sounds
+    rejector = UnknownRejector(model, random_state=0, unknown="none").fit(X, y)
+    calls = (rejector.predict, rejector.predict_proba, rejector.tag, rejector.segment_scores)
+    for call in (*calls, lambda X, labels: rejector.score(X, y, labels=labels)):
+        with pytest.raises(ValueError, match="labels has 'none', the answer for rejected clips; leave it out"):
+            call(X, labels=["none", "slow beep"])
+    with pytest.raises(ValueError, match="labels has 'none'"):
+        rejector.with_labels(["none", "slow beep"])
+
+
+@pytest.mark.parametrize("unknown", [0.5, np.nan, np.inf])
+def test_answers_that_are_no_label_are_refused(sounds, model, unknown):
+    X, y = sounds
+    codes = np.unique(y, return_inverse=True)[1]
+    with pytest.raises(ValueError, match=rf"unknown={unknown!r}; pass a whole number"):
+        UnknownRejector(model, unknown=unknown).fit(X, codes)
+
+
+def test_folds_may_be_masks_and_a_single_one(sounds, model):
+    X, y = sounds
+    rows = list(StratifiedKFold(3).split(X, y))
+    masks = [tuple(np.isin(np.arange(len(y)), part) for part in fold) for fold in rows]
+    found = [UnknownRejector(model, cv=cv, random_state=0).fit(X, y).threshold_ for cv in (rows, masks)]
+    assert found[0] == found[1]
+    assert np.isfinite(UnknownRejector(model, cv=rows[:1], random_state=0).fit(X, y).threshold_)

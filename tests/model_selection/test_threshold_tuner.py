@@ -234,3 +234,11 @@ def test_groups_reach_the_splitter(sounds, model):
 def test_prefit_models_must_be_fitted(sounds, model):
     with pytest.raises(NotFittedError):
         ThresholdTuner(model, cv="prefit").fit(*sounds)
+
+
+def test_what_was_chosen_acts_until_the_next_fit(sounds, model):
+    X, y = sounds
+    for chosen, other in (("top_k", "global"), ("global", "top_k")):
+        tuner = ThresholdTuner(model, strategy=chosen, cv=3).fit(X, y)
+        before = tuner.predict(X)
+        np.testing.assert_array_equal(tuner.set_params(strategy=other).predict(X), before)
