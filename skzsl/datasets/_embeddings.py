@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from sklearn.utils import Bunch
 from .._clip_names import plain_name
 from ..preprocessing import pad_segments
 from ._clip_files import Clips, of_files, read_all_clips, read_clip
-from ._vector_tables import clips_of_table, joined, read_table, table_of
+from ._table_files import joined, read_table, refuse_tensors, table_of
+from ._vector_tables import clips_of_table
 
 _ARRAYS, _TEXT, _TABLES = _KINDS = {".npy", ".npz"}, {".txt"}, {".parquet", ".csv", ".tsv"}
 _IN_FOLDERS = {".npy", ".npz", ".parquet"}
@@ -106,7 +108,7 @@ def load_embeddings(source, *, vectors=None, recording=None, empty="error") -> B
         raise ValueError(f"empty={empty!r}; pass 'error', 'drop' or 'keep'.")
     clips = _read(source, vectors, recording)
     given = clips.files or np.arange(len(clips.vectors)).astype(str).tolist()
-    names = _distinct([plain_name(name) for name in given]) if clips.files else given
+    names = _distinct(given) if clips.files else given
     without = [] if isinstance(clips.vectors, np.ndarray) else [not len(clip) for clip in clips.vectors]
     named = [given[row] for row in np.flatnonzero(without)]
     if named and (empty == "error" or len(named) == len(without)):
@@ -143,7 +145,7 @@ def _read(source, vectors, recording) -> Clips:
             "BirdNET-Analyzer, or .parquet, .csv and .tsv. AudioSet's TFRecord files are for load_audioset_vggish."
         )
     if kinds[0] in _TABLES:
-        return clips_of_table(joined([read_table(path, recording) for path in paths]), vectors)
+        return clips_of_table(joined([read_table(path, root, recording) for path in paths]), vectors)
     return of_files([read_clip(path, vectors) for path in paths], [path.relative_to(root).as_posix() for path in paths])
 
 
@@ -186,23 +188,36 @@ def _of_object(source):
     """Table of a table of any kind."""
     import pandas as pd
 
-    given = type(source)
+    frame = source
+    if type(source).__module__.startswith("pyarrow"):
+        refuse_tensors(source, "the table")
     for convert in ("to_pandas", "to_frame"):
-        if hasattr(source, convert):
-            source = getattr(source, convert)()
-    if not isinstance(source, pd.DataFrame):
+        if hasattr(frame, convert):
+            frame = getattr(frame, convert)()
+    if not isinstance(frame, pd.DataFrame):
         advice = ", such as what its collect() gives" if hasattr(source, "collect") else ""
-        raise ValueError(f"source is {given.__name__}; pass a path, a list of paths or a table{advice}.")
-    return table_of(source)
+        advice = f", such as that of {next(iter(source))!r}" if isinstance(source, Mapping) and source else advice
+        raise ValueError(f"source is {type(source).__name__}; pass a path, a list of paths or a table{advice}.")
+    features = getattr(source, "features", None)  # of Hugging Face's datasets, where some have names for numbers
+    named = (
+        {}
+        if not isinstance(features, Mapping)
+        else {name: dict(enumerate(feature.names)) for name, feature in features.items() if hasattr(feature, "int2str")}
+    )
+    return table_of(frame.assign(**{name: frame[name].map(of_code) for name, of_code in named.items()}))
 
 
-def _distinct(names):
+def _distinct(given):
+    """Plain names of the clips, which are unlike."""
     place: dict = {}
-    for row, name in enumerate(names):
-        if name in place:
-            raise ValueError(f"Clips {place[name]} and {row} are both named {name!r}; name each clip once.")
-        place[name] = row
-    return names
+    for row, name in enumerate(map(plain_name, given)):
+        first = place.setdefault(name, row)
+        if first != row:
+            raise ValueError(
+                f"Clips {first} and {row}, {str(given[first])!r} and {str(given[row])!r}, are both named {name!r}; "
+                "name each clip once."
+            )
+    return list(place)
 
 
 def _stacked(clips, names, kept):

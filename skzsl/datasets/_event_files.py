@@ -90,6 +90,9 @@ def read_events(path, *, clip=None) -> pd.DataFrame:
     """
     table = read_lines(path, delimiter_of(path), quoted=True)
     names, lines = _columns(table)
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{str(table.path)!r} has two columns {twice!r}; give each a name of its own.")
     place = {column: _place(names, known) for column, known in _NAMES.items()}
     missing = [column for column in ("label", "onset", "offset") if place[column] is None]
     if missing:

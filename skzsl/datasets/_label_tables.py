@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ._event_lines import Lines, delimiter_of, read_lines
 
 _ONE = ("label", "category", "class", "class_name", "species", "target")
 _SEVERAL = ("positive_labels", "labels", "tags", "mids")  # columns with commas between labels
+_BETWEEN = re.compile(r"""(['"])\s+(['"])""")
 _FIELDS, _CATEGORY = "TAGS", "---"  # of MTG-Jamendo: a field for each tag; between a category and its tag
 
 
@@ -101,6 +103,8 @@ def read_label_table(path, label, sep, *, keep_empty=False) -> LabelTable:
     lines = lines._replace(numbers=lines.numbers[header:], fields=lines.fields[header:])
     if len(set(names)) < len(names):
         raise ValueError(f"{str(lines.path)!r} has the columns {names}, two of one name; name each once.")
+    if not lines.fields:
+        raise ValueError(f"{str(lines.path)!r} has the columns {names} and no rows; add a row for each clip.")
     table = _with_labels(lines, names, label, sep, fields_of_tags=sep is None and delimiter == "\t")
     for row, of_row in enumerate(table.labels):
         if not of_row and not (keep_empty and table.several):
@@ -128,7 +132,7 @@ def _with_labels(lines, names, label, sep, fields_of_tags):
                 row, f"{len(fields)} fields, not {len(names)}; quote fields that hold separators, or complete the line."
             )
     place = names.index(column)
-    lists = any(fields[place].startswith("[") for fields in lines.fields)
+    lists = any(fields[place].startswith(("[", "{")) for fields in lines.fields)
     if tags:
         texts = [fields[place:] for fields in lines.fields]
     elif lists:
@@ -146,9 +150,9 @@ def _with_labels(lines, names, label, sep, fields_of_tags):
 
 
 def _listed(lines, row, text):
-    """Labels of a list as Python or JSON writes it."""
+    """Labels of a list as Python, JSON or, with blanks between, numpy writes it."""
     try:
-        found = ast.literal_eval(text) if text else []
+        found = ast.literal_eval(_BETWEEN.sub(r"\1, \2", text)) if text else []
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         found = None
     if not isinstance(found, list) or not all(isinstance(label, str) for label in found):

@@ -2,148 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
-import warnings
-from collections import Counter
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._clip_names import CLIP_NAMES, known_column
 from ._clip_files import Clips
-from ._event_lines import delimiter_of, number
 
 _STARTS = ("start", "start_time", "start_seconds", "start_sec", "onset", "timestamp", "time")
 _ENDS = ("end", "end_time", "end_seconds", "end_sec")
+_DECIMAL = re.compile(r"[+-]?\d+,\d+")
 _NUMBERED = re.compile(r"(.*?)(\d{1,9})", re.DOTALL | re.ASCII)
-
-
-class Table(NamedTuple):
-    """A table, and how to name a row of it."""
-
-    frame: Any
-    source: str
-    first: int | None = None  # line of the first row, in files of lines
-    parts: tuple = ()  # tables that it was joined of
-
-    def fault(self, row, what):
-        """Error of a row, for the caller to raise."""
-        for part in self.parts:
-            if row < len(part.frame):
-                return part.fault(row, what)
-            row -= len(part.frame)
-        if self.first is None:
-            return ValueError(f"{self.source}, row {row}: {what}")
-        texts = self.frame.iloc[:row].select_dtypes(exclude="number")
-        breaks = sum(str(text).count("\n") for column in texts for text in texts[column])  # within quotes
-        return ValueError(f"{self.source}, line {row + self.first + breaks}: {what}")
-
-
-def table_of(frame, source="the table") -> Table:
-    """Table of a DataFrame, with the index as columns unless it only numbers the rows.
-
-    Raises
-    ------
-    ValueError
-        If two columns have one name.
-    """
-    names, index = list(frame.columns), frame.index
-    _refuse_repeated(names, source)
-    if index.names == [None] and index.inferred_type == "string" and known_column(names, CLIP_NAMES) is None:
-        frame = frame.rename_axis(index=CLIP_NAMES[0])
-    elif index.names == [None] or not set(index.names).isdisjoint(names):
-        return Table(frame.reset_index(drop=True), source)
-    return Table(frame.reset_index(), source)
-
-
-def read_table(path, recording=None) -> Table:
-    """Read a csv, tsv or parquet file.
-
-    Raises
-    ------
-    ImportError
-        If parquet cannot be read for want of pyarrow.
-    ValueError
-        If the file is damaged, two columns have one name, or the first line has numbers and no names.
-    """
-    import pandas as pd
-
-    source = repr(str(path))
-    if path.suffix.lower() == ".parquet":
-        try:
-            frame = pd.read_parquet(path)
-        except ImportError as error:
-            raise ImportError(f"{source} needs pyarrow; install it with pip install 'skzsl[tables]'.") from error
-        except Exception as error:  # what pyarrow raises depends on where the damage is
-            raise ValueError(f"{source} is damaged or is no parquet file ({error}); get it again.") from error
-        return table_of(frame, source)
-    options: dict = {
-        "sep": delimiter_of(path),
-        "encoding": "utf-8-sig",
-        "skip_blank_lines": False,
-        "keep_default_na": False,
-        "na_values": [""],
-        "skipinitialspace": True,
-        "low_memory": False,
-    }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            first = pd.read_csv(path, nrows=1, header=None, dtype=str, **options).fillna("")
-            names = first.iloc[0].tolist()
-            texts = {known_column(names, CLIP_NAMES), recording}  # as they stand: 007 is not 7
-            frame = pd.read_csv(path, dtype=dict.fromkeys(texts.intersection(names), str), **options)
-    except (ValueError, pd.errors.ParserError, pd.errors.ParserWarning, OverflowError) as error:
-        raise ValueError(f"{source} is damaged or is no table ({error}); correct or get it again.") from error
-    _refuse_numbers(names, source)
-    _refuse_repeated([name for name in names if name], source)
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError(f"{source}, line 2: more fields than the {len(names)} names of line 1; name each column.")
-    frame = _without_end(frame)
-    if not names[0]:  # as pandas writes an index that has no name
-        frame = frame.set_index(frame.columns[0]).rename_axis(index=None)
-    return table_of(frame, source)._replace(first=2)
-
-
-def joined(tables) -> Table:
-    """One table of all rows, in turn.
-
-    Raises
-    ------
-    ValueError
-        If they have other columns.
-    """
-    import pandas as pd
-
-    columns = [list(table.frame.columns) for table in tables]
-    other = next((number for number, names in enumerate(columns) if names != columns[0]), None)
-    if other is not None:
-        raise ValueError(
-            f"{tables[other].source} has the columns {columns[other][:9]}, {tables[0].source} has {columns[0][:9]}; "
-            "pass tables of the same columns."
-        )
-    frame = tables[0].frame if len(tables) == 1 else pd.concat([table.frame for table in tables], ignore_index=True)
-    return Table(frame, tables[0].source, None, tuple(tables))
-
-
-def _refuse_repeated(names, source):
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise ValueError(f"{source} has two columns {twice!r}; give each a name of its own.")
-
-
-def _refuse_numbers(names, source):
-    """Refuse numbers where names should stand; a column for each feature may be called by its whole number."""
-    for name in names:
-        if not name.strip().isdecimal() and not math.isnan(number(name)):
-            raise ValueError(f"{source}, line 1: {name!r} is a number and no name; begin with a line of names.")
-
-
-def _without_end(frame):
-    """Leave out the empty lines at the end of a file."""
-    filled = np.flatnonzero(frame.notna().any(axis=1))
-    return frame.iloc[: filled[-1] + 1 if len(filled) else 0]
 
 
 def clips_of_table(table, vectors) -> Clips:
@@ -239,9 +108,12 @@ def _vectors(table, vectors, others):
     if vectors is None:
         found = [*lists, *groups]
         if len(found) != 1:
+            first = frame[lists[0]].iloc[0] if lists else ""
+            comma = isinstance(first, str) and _DECIMAL.fullmatch(first)
+            hint = f" If {first!r} is one number, write a decimal point." if comma else ""
             raise ValueError(
                 f"{table.source} has the columns {list(frame.columns)[:9]}, of which {found} may hold embeddings; name "
-                "the column, or what stands before the number of each feature's column, in vectors='...'."
+                f"the column, or what stands before the number of each feature's column, in vectors='...'.{hint}"
             )
         vectors = found[0]
     if vectors in lists:
@@ -312,6 +184,8 @@ def _array(value):
         return np.empty(0, np.float32)
     try:
         array = np.asarray(value)
+        if not array.size:
+            return np.empty(0, np.float32)
         return np.stack([np.asarray(row) for row in array]) if array.dtype == object and len(array) else array
     except ValueError:
         return None

@@ -77,11 +77,13 @@ class ReliabilityDisplay:
         ValueError
             For an estimator that was fitted on several labels a clip.
         """
-        model = final_estimator(estimator)
-        if model._multilabel:
-            raise ValueError("The estimator was fitted on several labels a clip; pass one for one label a clip.")
-        labels = model.classes_
-        curve = reliability_curve(y, estimator.predict_proba(X), labels, n_bins=n_bins)
+        labels, proba = final_estimator(estimator).classes_, estimator.predict_proba(X)
+        if not np.allclose(proba.sum(axis=1), 1, atol=1e-3):
+            raise ValueError(
+                "Probabilities of a clip do not add up to 1, since the estimator was fitted on several labels a clip; "
+                "pass one for one label a clip."
+            )
+        curve = reliability_curve(y, proba, labels, n_bins=n_bins)
         return cls(*curve).plot(ax=ax, **kwargs)
 
     @classmethod

@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from skzsl import ZeroShotRidge
 from skzsl.datasets import load_embeddings, load_labels
@@ -210,7 +211,7 @@ def test_clips_that_are_all_empty_are_refused_whatever_is_chosen(tmp_path):
         ({"a": np.array(3.0)}, r"a.npy' holds an array of shape \(\)"),
         ({"a": np.array(["x"])}, r"a.npy' holds <U1; pass an array of real numbers"),
         ({"a": np.array([None])}, r"a.npy' holds Python objects, perhaps arrays of unequal length"),
-        ({"a": np.ones(2), "a.wav": np.ones(2)}, r"Clips 0 and 1 are both named 'a'"),
+        ({"a": np.ones(2), "a.wav": np.ones(2)}, r"Clips 0 and 1, 'a.npy' and 'a.wav.npy', are both named 'a'"),
     ],
 )
 def test_files_that_are_no_embeddings_are_named(tmp_path, clips, match):
@@ -501,3 +502,69 @@ def test_a_segment_that_is_no_vector_as_long_as_the_others_is_named(second):
 @pytest.mark.parametrize("dtype", ["Float32", "float[pyarrow]"])
 def test_columns_of_other_dtypes_are_arrays_of_numpy(dtype):
     assert load_embeddings(table_of(x0=1, x1=2).astype({"x0": dtype, "x1": dtype})).X.dtype == np.float32
+
+
+def test_folders_called_by_a_value_are_columns(tmp_path):
+    table = pa.table({"file": ["a", "a", "b"], "start": [0.0, 1.0, 0.0], "x0": [1, 2, 3], "x1": [0, 0, 0]})
+    table = table.append_column("site", [["north sea", "north sea", "south"]])
+    whole = load_embeddings(table, recording="site")
+    for number, column in enumerate(("file", "site")):
+        folder = tmp_path / str(number)
+        parquet.write_to_dataset(table, folder, partition_cols=[column])
+        found = load_embeddings(folder, recording="site")
+        assert (found.X == whole.X).all()
+        assert found.files.tolist() == ["a", "b"]
+        assert found.groups.tolist() == ["north sea", "south"]
+
+
+def test_tensors_of_arrow_keep_their_axes_or_are_refused(tmp_path):
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(rng.random((2, 3, 4)))
+    table = pa.table({"file": ["a", "b"], "embedding": tensors})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    for source in (table, tmp_path / "t.parquet"):
+        with pytest.raises(
+            ValueError, match=r"tensors of the shape \[3, 4\] in 'embedding', which would lose their axes"
+        ):
+            load_embeddings(source)
+
+
+def test_lists_without_a_segment_are_empty_in_every_table(tmp_path):
+    table = pa.table({"file": ["a", "b"], "embedding": [[[1.0, 2.0], [3.0, 4.0]], []]})
+    for source in (table, pl.from_arrow(table), table.to_pandas()):
+        found = load_embeddings(source, empty="keep")
+        assert found.X.tolist() == [[[1, 2], [3, 4]], [[0, 0], [0, 0]]]
+        assert found.empty == ["b"]
+
+
+def test_numbers_that_have_names_become_these():
+    class Feature:
+        names = ["dog", "rain"]
+
+        def int2str(self, value):
+            return self.names[value]
+
+    class Dataset:  # as that of Hugging Face's datasets
+        features = {"label": Feature(), "x0": None, "x1": None}
+
+        def to_pandas(self):
+            return pd.DataFrame({"label": [1, 0, -1], "x0": [1, 2, 3], "x1": 0})
+
+    assert load_embeddings(Dataset()).table["label"].tolist()[:2] == ["rain", "dog"]
+    assert load_embeddings(Dataset()).table["label"].isna().tolist() == [False, False, True]
+    with pytest.raises(
+        ValueError, match="source is dict; pass a path, a list of paths or a table, such as that of 'train'"
+    ):
+        load_embeddings({"train": Dataset()})
+
+
+def test_columns_of_tables_may_be_in_another_order(tmp_path):
+    table = table_of(x0=1, x1=[1, 2, 3])
+    table[:2].to_parquet(tmp_path / "1.parquet")
+    table[2:][["x1", "x0", "filename"]].to_parquet(tmp_path / "2.parquet")
+    assert load_embeddings(tmp_path).X.tolist() == [[1, 1], [1, 2], [1, 3]]
+
+
+def test_a_decimal_comma_is_pointed_out(tmp_path):
+    (tmp_path / "t.csv").write_text("file;e_0;e_1\na;1,5;2,5\nb;3,5;4,5\n")
+    with pytest.raises(ValueError, match="If '1,5' is one number, write a decimal point"):
+        load_embeddings(tmp_path / "t.csv")

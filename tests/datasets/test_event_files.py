@@ -103,3 +103,9 @@ def test_a_damaged_file_is_named_with_its_line_and_value(tmp_path, text, match):
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match="is missing"):
         read_events(tmp_path / "none.csv")
+
+
+def test_columns_of_one_name_are_refused(tmp_path):
+    (tmp_path / "e.csv").write_text("filename,onset,offset,event_label,event_label\na,0,1,dog,rain\n")
+    with pytest.raises(ValueError, match=r"e.csv' has two columns 'event_label'"):
+        read_events(tmp_path / "e.csv")

@@ -157,7 +157,7 @@ def test_identifiers_become_names_or_an_error(tmp_path):
         ("file,file,label\na,b,dog\n", {}, "two of one name"),
         ('file,label\na,"dog\nb,cat\n', {}, "line 2: .*; correct its quotes"),
         ("", {}, "is empty"),
-        ("file,label\n", {}, "is among the 0 rows"),
+        ("file,label\n", {}, "has the columns .* and no rows"),
         ("file,label\na,V\xf6gel\n".encode("latin-1"), {}, "not in UTF-8"),
     ],
 )
@@ -204,7 +204,7 @@ def test_a_table_at_hand_is_no_file():
         load_labels(indicator_frame([["dog"]]))
 
 
-@pytest.mark.parametrize("cell", ["\"['dog', 'rain']\"", '"[""dog"", ""rain""]"'])
+@pytest.mark.parametrize("cell", ["\"['dog', 'rain']\"", '"[""dog"", ""rain""]"', "['dog' 'rain']", "['dog'  'rain']"])
 @pytest.mark.parametrize("options", [{}, {"sep": ","}])
 def test_lists_written_as_text_are_lists(tmp_path, cell, options):
     for column in ("label", "labels"):
@@ -212,6 +212,8 @@ def test_lists_written_as_text_are_lists(tmp_path, cell, options):
         assert found.y.to_dict("list") == {"dog": [1, 0], "rain": [1, 0]}
     with pytest.raises(ValueError, match="line 3: 'dog' is no list of labels"):
         load(tmp_path, f"file,label\na,{cell}\nb,dog\n")
+    with pytest.raises(ValueError, match=r"line 2: .* is no list of labels"):
+        load(tmp_path, "file,label\na,{'dog'}\n")
     for texts in ({}, {"sep": ","}):
         with pytest.raises(ValueError, match=r"list written as text.*ast\.literal_eval"):
             indicator_frame(["['dog', 'rain']"], **texts)

@@ -246,7 +246,7 @@ def test_a_tuner_goes_into_what_would_keep_its_parameter_from_acting(sounds, mod
             TemperatureTuner(wrapper).fit(X, y)
     with pytest.raises(TypeError, match=r"ThresholdTuner has no threshold of its own.*ThresholdTuner\(ThresholdTuner"):
         ThresholdTuner(ThresholdTuner(model)).fit(X, several)
-    with pytest.raises(TypeError, match="MultiLevelAttentionClassifier has no temperature .*; pass another estimator"):
+    with pytest.raises(TypeError, match=r"MultiLevelAttentionClassifier has no temperature .*; pass another estimator"):
         TemperatureTuner(skzsl.MultiLevelAttentionClassifier()).fit(X, y)
     inside = UnknownRejector(TemperatureTuner(model, cv=3), random_state=0).fit(X, y)
     tuned = TemperatureTuner(model, cv=3).fit(X, y)
