@@ -48,6 +48,8 @@ def clips_of_table(table, vectors) -> Clips:
 
 def _refuse_unlike(table, X):
     """Refuse rows that are no vectors of one length, where each is a segment."""
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        return
     shape = next((np.shape(row) for row in X if np.ndim(row) == 1 and len(row)), None)
     row = next((row for row, vector in enumerate(X) if np.shape(vector) != shape), None)
     if row is not None:
