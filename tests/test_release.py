@@ -25,4 +25,6 @@ def test_citation_names_the_package_its_licence_and_the_models_of_papers():
     assert CITATION["title"].startswith(PROJECT["name"])
     assert CITATION["license"] == PROJECT["license"]
     assert [author["name"] for author in CITATION["authors"]] == [author["name"] for author in PROJECT["authors"]]
-    assert {paper["notes"] for paper in CITATION["references"]} <= set(skzsl.__all__)
+    models = {paper["notes"] for paper in CITATION["references"]}
+    assert models <= set(skzsl.__all__)
+    assert models == set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "citing.md").read_text(), re.MULTILINE))
