@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ def replacing(path):
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield part
+        if path.exists():
+            shutil.copymode(path, part)
         _flush(part, os.O_RDWR)
         os.replace(part, path)
     except OSError as error:

@@ -47,7 +47,7 @@ class ClipScores:
         Raises
         ------
         ValueError
-            If ``out`` has another shape.
+            If ``out`` has another shape, or a type that cannot hold the values.
         """
         wanted = len(self), len(self.candidates)
         if out is not None and getattr(out, "shape", None) != wanted:
@@ -57,6 +57,8 @@ class ClipScores:
             )
         for rows, scores in self:
             block = change(scores)
+            if out is not None and not np.can_cast(block.dtype, out.dtype, "same_kind"):
+                raise ValueError(f"out of type {out.dtype} cannot hold {block.dtype}; pass an array of floats.")
             if out is None:
                 if len(block) == len(self):
                     return block.astype(dtype or block.dtype, copy=False)

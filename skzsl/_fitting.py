@@ -6,6 +6,9 @@ import hashlib
 import inspect
 from contextlib import contextmanager
 from importlib.metadata import version
+from os import PathLike
+from os.path import exists
+from pathlib import Path
 
 import joblib
 from sklearn.base import clone
@@ -38,7 +41,7 @@ def fit_remembered(estimator, X, y, **others):
     defaults = {name: inspect.signature(type(estimator)).parameters[name].default for name in estimator._post_fit}
     plain = clone(estimator).set_params(memory=None, **defaults)
     # Hashed here, since joblib would hash more slowly and keep what is printed of tables of vectors.
-    key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), hashed), hash_name="sha1")
+    key = joblib.hash((version("skzsl"), type(plain), _parameters(plain), _files(plain), hashed), hash_name="sha1")
     remembered = check_memory(estimator.memory).cache(_fitted_attributes, ignore=["estimator", "arguments"])
     try:
         attributes = remembered(key, plain, arguments)
@@ -76,6 +79,17 @@ def _parameters(estimator):
         name: getattr(value.estimator, "_learned", value) if isinstance(value, FrozenEstimator) else value
         for name, value in estimator.get_params(deep=False).items()
     }
+
+
+def _files(estimator):
+    """Sizes and times of files and folders among the parameters, and whether there is all that the default reads."""
+    from .text import _glove
+
+    given = estimator.get_params()
+    paths = [Path(value) for value in given.values() if isinstance(value, str | PathLike) and exists(value)]
+    files = sorted(file for path in paths for file in (path.iterdir() if path.is_dir() else [path]))
+    state = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return state, given.get("text_encoder", "") is None and _glove.is_installed()
 
 
 def _fitted_attributes(key, estimator, arguments):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any, NoReturn
+from unicodedata import normalize
 
 import numpy as np
 from scipy import sparse
@@ -187,11 +188,12 @@ def warn_of_texts(labels: np.ndarray, texts: Mapping | None) -> None:
     spelling: dict[str, str] = {}
     for label in own:
         if isinstance(label, str):
-            first = spelling.setdefault(" ".join(label.split()).casefold(), label)
+            spelt = label if label.isascii() else normalize("NFC", label)
+            first = spelling.setdefault(" ".join(spelt.split()).casefold(), label)
             if first != label:
                 warn(
-                    f"Labels {first!r} and {label!r} differ in case or blanks only, and to most text encoders they are "
-                    "one; pass one of them, or tell them apart in label_texts.",
+                    f"Labels {first!r} and {label!r} differ in case, blanks or how letters are stored only, and to "
+                    "most text encoders they are one; pass one of them, or tell them apart in label_texts.",
                     LabelTextWarning,
                 )
                 return

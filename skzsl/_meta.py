@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._compat import num_samples, safe_indexing
 from ._segment_scores import clips_and_evidence
+from ._stored import indexable
 from ._views import final_estimator, unwrap, with_labels
 from .base import EmbeddingClassifier
 
@@ -65,4 +66,4 @@ class MetaClassifier(MetaEstimatorMixin, EmbeddingClassifier):
 def cohort(X, most):
     """Clips evenly from the rows of X, no more than some."""
     rows = np.arange(0, num_samples(X), -(-num_samples(X) // most))
-    return safe_indexing(X if hasattr(X, "__getitem__") else np.asarray(X), rows)
+    return safe_indexing(indexable(X), rows)

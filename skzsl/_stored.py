@@ -29,6 +29,13 @@ def opened(X):
     return X if isinstance(X, StoredRows) else StoredRows(X)
 
 
+def indexable(X):
+    """X, of which rows can be taken in any order; of a Zarr or HDF5 array what reads them."""
+    if not isinstance(X, np.ndarray):
+        X = opened(X)
+    return X if hasattr(X, "__getitem__") else np.asarray(X)
+
+
 def buffer_bytes() -> int:
     """Bytes that may be held of clips that are stored: a quarter of scikit-learn's ``working_memory``, or 256 MB."""
     return max(1, int(get_config()["working_memory"] * (1 << 20)) // 4)

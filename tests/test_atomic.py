@@ -73,3 +73,13 @@ def test_folders_and_devices_are_never_replaced(tmp_path):
             part.write_text("new")
         assert not path.is_file()
     assert {path.name for path in tmp_path.iterdir()} <= {"pipe", "folder"}
+
+
+def test_a_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    path.chmod(0o600)
+    with replacing(path) as part:
+        part.write_text("new")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text() == "new"

@@ -119,3 +119,9 @@ def test_it_is_the_same_whether_clips_or_labels_are_mapped_first(rng):
     many, few = model.decision_function(X), np.concatenate([model.decision_function(clip[None]) for clip in X])
     assert_agree(many, X @ model.coef_ @ vectors[np.argsort(names)].T)
     assert_agree(few, many)
+
+
+def test_a_place_that_holds_no_fractions_is_refused():
+    X, _ = data("one")
+    with pytest.raises(ValueError, match=r"out of type int64 cannot hold float.*; pass an array of floats"):
+        fitted("ridge", "one").predict_proba(X, out=np.zeros((24, 4), dtype=np.int64))

@@ -119,7 +119,8 @@ def test_bad_texts_are_named(labels, texts, message):
         (["rain", "07"], "Labels such as '07' are numbers.*label_texts={'07': 'its text', ...}"),
         ([" -1,000.5 "], "Labels such as ' -1,000.5 ' are numbers"),
         (["rain", "/m/09x0r"], "Labels such as '/m/09x0r' are machine ids"),
-        (["Dog bark", "rain", " dog bark"], "Labels 'Dog bark' and ' dog bark' differ in case or blanks only"),
+        (["Dog bark", "rain", " dog bark"], "Labels 'Dog bark' and ' dog bark' differ in case, blanks or how"),
+        (["caf\u00e9", "rain", "cafe\u0301"], "differ in case, blanks or how letters are stored only"),
         (["dog", "rain;wind", "a|b"], "'rain;wind' may be several labels; .*sep=';'"),
         (["dog bark", "dog  bark"], "pass one of them, or tell them apart in label_texts"),
     ],
@@ -174,3 +175,14 @@ def test_codes_are_those_of_unique(y, block, monkeypatch):
     np.testing.assert_array_equal(targets.seen, unique)
     assert targets.seen.dtype == unique.dtype
     np.testing.assert_array_equal(targets.codes, inverse)
+
+
+def test_models_warn_of_texts_that_their_encoder_does_not_tell_apart(recwarn):
+    X, model = np.eye(3), ZeroShotRidge(HashingEncoder())
+    with pytest.warns(LabelTextWarning, match="texts 'bark dog' and 'dog bark' have one vector, so no score tells"):
+        model.fit(X, ["bark dog", "rain", "dog bark"])
+    recwarn.clear()
+    model.fit(X, ["dog bark", "rain", "wind"])
+    assert not recwarn
+    with pytest.warns(LabelTextWarning, match="'ring bell' and 'bell ring' have one vector"):
+        model.predict(X, labels=["ring bell", "rain", "bell ring"])

@@ -1,5 +1,7 @@
 """Trainings that are looked up instead of repeated."""
 
+import os
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -7,8 +9,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skzsl import ZeroShotBilinear, ZeroShotTemporalAttention
-from skzsl.text import HashingEncoder
+from skzsl import ZeroShotBilinear, ZeroShotRidge, ZeroShotTemporalAttention
+from skzsl.text import HashingEncoder, WordVectorEncoder, _glove, _label_vectors
 
 SMALL = {"audio_sizes": (8,), "text_sizes": (12, 8), "max_epochs": 2}
 MODELS = {
@@ -223,3 +225,26 @@ def test_a_generator_of_numbers_gives_the_model_that_it_would_give_without_memor
     model = make_model(memory=str(tmp_path), random_state=np.random.RandomState(3)).fit(X, y)
     plain = make_model(random_state=np.random.RandomState(3)).fit(X, y)
     np.testing.assert_array_equal(model.decision_function(X), plain.decision_function(X))
+
+
+def test_other_word_vectors_under_one_path_train_again(data, tmp_path):
+    X, y = data["online"]
+    path = tmp_path / "words.txt"
+    model = ZeroShotRidge(WordVectorEncoder(path), memory=str(tmp_path / "trainings"))
+    maps = []
+    for third in (1, 1, 2):
+        path.write_text(f"rain 1 0\ndog 0 1\nwind {third} {third}\n")
+        os.utime(path, ns=(third, third))
+        maps.append(clone(model).fit(X, y).coef_)
+    np.testing.assert_array_equal(maps[0], maps[1])
+    assert (maps[1] != maps[2]).any()
+
+
+def test_the_default_trains_again_once_word_vectors_are_installed(data, tmp_path, monkeypatch):
+    X, y = data["online"]
+    model = ZeroShotRidge(memory=str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(_glove, "is_installed", lambda: False)
+        patched.setattr(_label_vectors, "_advise", lambda: None)
+        without = clone(model).fit(X, y).coef_.shape
+    assert clone(model).fit(X, y).coef_.shape > without

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import zarr
+from models import data, new
+from sklearn import config_context
 
 from skzsl import _stored
 from skzsl._segments import check_segments
@@ -145,3 +147,16 @@ def test_shuffled_fills_visit_every_row_as_often_as_it_is_given(clips, rows, bat
 def test_rows_at_either_end_of_a_store_are_visited_at_any_time(clips):
     first = [next(shuffled_fills(np.arange(N), clips, 7, np.random.RandomState(seed)))[0] for seed in range(40)]
     assert {0, 150, N - 1} <= set(np.concatenate(first).tolist())
+
+
+@pytest.mark.parametrize(
+    "name", ["normalized ridge", "tuned ridge", "calibrated ridge", "rejecting ridge", "events of ridge"]
+)
+@pytest.mark.parametrize("working_memory", [1, 1e-4], ids=["read whole", "read in blocks"])
+def test_what_holds_a_model_takes_clips_from_a_store(name, working_memory, tmp_path):
+    X, y = data("several" if name == "tuned ridge" else "one")
+    store = zarr.create_array(tmp_path / "clips.zarr", data=X, chunks=(5, *X.shape[1:]))
+    with config_context(working_memory=working_memory):
+        model = new(name).fit(store, y)
+        proba = model.predict_proba(store)
+    np.testing.assert_allclose(proba, new(name).fit(X, y).predict_proba(X), rtol=1e-5, atol=1e-6)

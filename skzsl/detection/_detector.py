@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from .._clip_scores import ClipScores
 from .._compat import HasMethods, Interval, StrOptions, fit_context, safe_indexing
 from .._fitting import all_or_nothing
 from .._meta import MetaClassifier, cohort
@@ -24,7 +25,7 @@ from ..preprocessing import event_table
 from ..preprocessing._event_lists import event_labels, is_event_lists, weak_labels
 from ._find_events import find_events
 from ._smoothing import smoothed
-from ._windows import joined
+from ._windows import edges_of, ended, is_long, joined
 
 _POSITIVE = Interval(Real, 0, None, closed="neither")
 _N_COHORT = 2000  # clips that tell the scale of scores
@@ -55,15 +56,14 @@ class EventDetector(MetaClassifier):
     release : float, default=0.0
         How far below the threshold an event goes on once it has begun (hysteresis).
     smoothing : float, default=0.0
-        Seconds over which the evidence of the segments is smoothed before it meets the score of the clip: the nearest
-        odd number of segments, so that less than two hops smooth nothing.
+        Seconds over which the evidence of the segments is smoothed: the nearest odd number of segments, so that less
+        than two hops smooth nothing.
     smoother : {"mean", "median"}, default="mean"
         How: by a mean whose weights fall linearly to both sides, or by the median.
     locality : float, default=0.15
-        How much the differences between segments count. A segment scores ``locality * scale_ * (d / scale_) ** 2``
-        less than its clip, where d is how much less evidence it has than the segment with most: small differences
-        count little, since evidence of single segments is noisy. With 0 a label sounds throughout its clip. Taggers
-        compare log-probabilities.
+        A segment scores ``locality * scale_ * (d / scale_) ** 2`` less than its clip, where d is how much less evidence
+        it has than the segment with most: small differences count little, since they are mostly noise. With 0 a label
+        sounds throughout its clip. Taggers compare log-probabilities.
     min_duration : float, default=0.0
         Events shorter than these seconds are dropped, after those that are near have been joined.
     max_gap : float, default=0.0
@@ -72,8 +72,7 @@ class EventDetector(MetaClassifier):
         Segments that the model hears at a time; longer recordings are cut into windows of that many. None is the number
         of segments of the clips of fit.
     overlap : float, default=0.5
-        Share of each such window that the next one repeats; scores of segments in both are averaged. 0 takes half as
-        long.
+        Share of each window that the next one repeats; scores of segments in both are averaged. 0 takes half as long.
 
     Attributes
     ----------
@@ -190,9 +189,8 @@ class EventDetector(MetaClassifier):
         Returns
         -------
         events : pandas.DataFrame
-            Columns clip (the row of X; write ``events["clip"]``, since ``events.clip`` is a method), label, onset and
-            offset in seconds, and score, the highest of its segments. Sorted by clip, then onset; ``to_csv`` writes
-            what :func:`skzsl.datasets.read_events` reads.
+            Columns clip (the row of X, ``events["clip"]``), label, onset and offset in seconds, and score, the highest
+            of its segments. Sorted by clip, then onset; :func:`skzsl.datasets.read_events` reads its ``to_csv``.
 
         Raises
         ------
@@ -214,7 +212,9 @@ class EventDetector(MetaClassifier):
             clips = safe_indexing(X, rows) if values.ndim == 2 else values[rows]
             scores, of_clips, _ = self._at_segments(clips, labels)
             how |= {"threshold": self._limits(of_clips, candidates), "clips": np.arange(rows.start, rows.stop)}
-            tables.append(find_events(scores, self.segment_edges(scores.shape[1]), labels=candidates, **how))
+            edges = self.segment_edges(scores.shape[1])
+            found = find_events(scores, edges, labels=candidates, **how)
+            tables.append(ended(found, rows.start, scores, edges, self.hop))
         return pd.concat(tables, ignore_index=True)
 
     def segment_edges(self, n_segments) -> np.ndarray:
@@ -230,10 +230,7 @@ class EventDetector(MetaClassifier):
         edges : ndarray of shape (T + 1,)
             Segment t lasts from ``edges[t]`` to ``edges[t + 1]``.
         """
-        window = self.hop if self.window is None else self.window
-        edges = self.hop * np.arange(n_segments + 1.0) + (window - self.hop) / 2
-        edges[0], edges[-1] = 0.0, (n_segments - 1) * self.hop + window
-        return edges.round(9)  # tables and files are read by people
+        return edges_of(n_segments, self.hop, self.hop if self.window is None else self.window)
 
     def score(self, X, y, sample_weight=None, labels=None) -> float:
         """F1 of the events at a collar of one segment or, if y has labels only, the accuracy of those of the clips.
@@ -262,17 +259,23 @@ class EventDetector(MetaClassifier):
         labels = (event_labels(true) or None) if labels is None and not self._is_view else labels
         return event_f1(true, self.events(X, labels=labels), collar=self.hop)
 
+    def _clip_scores(self, X, labels):
+        check_is_fitted(self)
+        if not is_long(X, self.context or self.n_segments_):
+            return super()._clip_scores(X, labels)
+        values, candidates = check_segments(self, X).values, self._candidates(labels)
+        return ClipScores(candidates, values.shape, lambda rows: self._at_segments(values[rows], labels)[1])
+
     def _at_segments(self, X, labels, **how):
         check_is_fitted(self)
         self._validate_params()
         X = unwrap(how["through"], X)[1] if "through" in how else X
         candidates, model = self._candidates(labels), final_estimator(self.estimator_)
         how = {"change": self._smooth, "bend": self._bend, "through": self.estimator_}
-        values = clip_array(X)[:]
-        width = self.n_segments_ if self.context is None else self.context
-        if values.ndim == 2 or values.shape[1] <= width:
+        if not is_long(X, self.context or self.n_segments_):
             return model._at_segments(X, labels, **how)
-        scores = joined(lambda X: model._at_segments(X, labels, **how)[0], values, width, self.overlap, len(candidates))
+        cut = clip_array(X)[:], self.context or self.n_segments_, self.overlap, len(candidates)
+        scores = joined(lambda X: model._at_segments(X, labels, **how)[0], *cut)
         return scores, np.nanmax(scores, axis=1), candidates
 
     def _smooth(self, evidence):
@@ -284,7 +287,7 @@ class EventDetector(MetaClassifier):
         return differences
 
     def _scale_of(self, X):
-        scores, _ = self._scores(cohort(X, _N_COHORT), self.classes_)
+        scores = super()._clip_scores(cohort(X, _N_COHORT), self.classes_).all()
         deviation = scores.std(axis=0, dtype=np.float64).mean()
         return float(deviation) if deviation > 0 else 1.0
 

@@ -101,6 +101,8 @@ def _checked(threshold, labels, shape):
     limits = np.asarray(threshold)
     if limits.dtype.kind not in "biuf":
         raise ValueError(f"threshold={threshold!r} is no number; pass one, a dict from label to number or an array.")
+    if np.isnan(limits).any():
+        raise ValueError("threshold holds NaN; pass numbers, -inf where all is an event.")
     if limits.ndim > 3 or any(n not in (1, m) for n, m in zip(limits.shape[::-1], shape[::-1], strict=False)):
         raise ValueError(f"threshold has shape {limits.shape}; pass a number or what broadcasts to {shape}.")
     return limits

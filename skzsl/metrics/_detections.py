@@ -123,7 +123,8 @@ def _take(found: Detections, kept) -> Detections:
 
 
 def _reaches(seconds, needed):
-    return np.round(seconds, TIME_DECIMALS) >= np.round(needed, TIME_DECIMALS)
+    least = np.maximum(np.round(needed, TIME_DECIMALS), 10.0**-TIME_DECIMALS)
+    return np.round(seconds, TIME_DECIMALS) >= least
 
 
 def _pair_of(truth: Truth, clip, label):

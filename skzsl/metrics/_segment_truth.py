@@ -66,7 +66,7 @@ def segment_truth(events, edges, *, clips, labels, share=0.5) -> np.ndarray:
     coded, clips, labels = code_events(check_events(events, "events"), clips, labels, "events")
     pairs = coverage(unite(coded), edges)
     truth = np.zeros((len(clips), len(edges) - 1, len(labels)), dtype=bool)
-    enough = np.round(share * np.diff(edges), TIME_DECIMALS)
+    enough = np.maximum(np.round(share * np.diff(edges), TIME_DECIMALS), 10.0**-TIME_DECIMALS)
     step = max(1, _VALUES_AT_ONCE // len(edges))
     for start in range(0, len(pairs.clip), step):
         block = slice(start, start + step)

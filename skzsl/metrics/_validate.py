@@ -36,14 +36,21 @@ def check_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        For arrays that are not 1-D or of different length.
+        For arrays that are not 1-D, of different length or of labels of different types.
     """
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.shape != y_pred.shape or y_true.ndim != 1:
         raise ValueError(
             f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape} must be 1-D, of one length."
         )
+    _refuse_two_types(y_true, y_pred, "y_pred")
     return y_true, y_pred
+
+
+def _refuse_two_types(y_true, others, name):
+    for first, other in zip(y_true[:1].tolist(), others[:1].tolist(), strict=False):
+        if isinstance(first, str) is not isinstance(other, str):
+            raise ValueError(f"y_true holds labels like {first!r} and {name} {other!r}; make them of one type.")
 
 
 def check_candidate_scores(y_true, y_score, labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,9 +72,7 @@ def check_candidate_scores(y_true, y_score, labels) -> tuple[np.ndarray, np.ndar
         )
     if not len(y_true) or not len(labels):
         raise ValueError(f"There are {len(y_true)} clips and {len(labels)} labels; pass at least one of each.")
-    first, other = y_true.tolist()[0], labels.tolist()[0]
-    if isinstance(first, str) is not isinstance(other, str):
-        raise ValueError(f"y_true holds labels like {first!r} and labels those like {other!r}; make them of one type.")
+    _refuse_two_types(y_true, labels, "labels")
     if y_score.dtype.kind not in "biuf":
         raise ValueError(f"y_score is of type {y_score.dtype}; pass numbers, such as np.asarray(y_score, dtype=float).")
     if not np.isfinite(y_score).all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import metrics
+from .._views import unwrap
 from ..preprocessing import event_table
 from ..preprocessing._event_lists import event_labels
 
@@ -60,7 +61,8 @@ class EventScorer:
         self.metric, self.labels, self.settings = metric, labels, settings
 
     def __call__(self, detector, X, y):
-        """Compute the metric of a fitted detector."""
+        """Compute the metric of a fitted detector, or of a Pipeline or search with one."""
+        detector, X = unwrap(detector, X)  # of a Pipeline the last step, on what it is given
         true = event_table(y)
         labels = event_labels(true) if self.labels is None else list(self.labels)
         true = true[true["label"].isin(labels)]

@@ -124,7 +124,7 @@ def get_scorer(name) -> Callable[..., float]:
     Raises
     ------
     ValueError
-        For a name that neither knows.
+        For a name that neither knows, and for what compares seen with unseen labels over the unseen ones.
 
     Examples
     --------
@@ -134,6 +134,8 @@ def get_scorer(name) -> Callable[..., float]:
     """
     prefix = next(prefix for prefix in ("gzsl_", "zsl_", "") if str(name).startswith(prefix))
     metric = str(name).removeprefix(prefix)
+    if prefix == "zsl_" and metric in _BOTH_KINDS:
+        raise ValueError(f"{name!r} would leave seen labels out, which it compares; pass 'g{name}'.")
     if _find(metric) is not None and name != "accuracy":
         return zero_shot_scorer(metric, _CANDIDATES[prefix])
     try:
@@ -163,7 +165,7 @@ class _ZeroShotScorer:
         if response_method not in _TAKES:
             raise ValueError(f"response_method={response_method!r}; pass one of {sorted(_TAKES)}.")
         self.metric = metric
-        self.candidates = candidates
+        self.candidates = candidates if isinstance(candidates, str) else list(candidates)
         self.response_method = response_method
 
     def __call__(self, estimator, X, y):

@@ -12,6 +12,7 @@ from .._compat import HasMethods, StrOptions, num_samples, safe_indexing
 from .._indicators import is_indicator
 from .._meta import MetaClassifier
 from .._segments import clip_array
+from .._stored import indexable
 from .._views import final_estimator, innermost, is_frozen, with_labels
 from ..base import EmbeddingClassifier
 
@@ -36,7 +37,7 @@ class Tuner(MetaClassifier):
         """
         if isinstance(self.estimator, EmbeddingClassifier):  # before folds are cut; a Pipeline may take anything
             clip_array(X)
-        X = X if hasattr(X, "__getitem__") else np.asarray(X)
+        X = indexable(X)
         if isinstance(self.cv, str):
             folds, fitted = [hold_out(self.estimator, X, y)], self.estimator
         else:

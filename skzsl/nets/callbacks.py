@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
+from os import PathLike
 from pathlib import Path
 
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
@@ -186,8 +187,13 @@ class FitCheckpoint(Callback):
     (2, False)
     """
 
-    def __init__(self, path, every=60.0):
-        self.path, self.every = str(path), every
+    def __init__(self, path: str | PathLike[str], every: float = 60.0) -> None:
+        if not isinstance(path, str | PathLike):
+            raise ValueError(f"path={path!r}; pass the path of a file to write to.")
+        if not isinstance(every, Real) or not every >= 0:
+            raise ValueError(f"every={every!r}; pass seconds.")
+        self.path: str = str(path)
+        self.every = every
 
     def __eq__(self, other):
         return type(other) is type(self) and vars(other) == vars(self)

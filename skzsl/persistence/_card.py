@@ -145,7 +145,11 @@ def _scores(scores, folds):
 
 
 def _use(name, header):
-    lines = ["import skzsl", "", f'model = skzsl.load("{name}")  # runs nothing that the file says']
+    lines = [
+        "import skzsl",
+        "",
+        f"model = skzsl.load({json.dumps(name, ensure_ascii=False)})  # runs nothing that the file says",
+    ]
     if header["labels"] is not None:
         lines += ["model.predict(X)  # X: embeddings of clips"]
         if header["encoders"]:

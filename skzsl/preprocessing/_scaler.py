@@ -18,8 +18,8 @@ class EmbeddingScaler(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
     A feature x becomes ``r (x - m) / sqrt(s)`` with its mean m and standard deviation s (Pareto scaling: half way from
     centring to standardising) and the share r of its variance over segments that lies between clips, which is what
-    lasts through a clip and may tell of its labels. A constant feature becomes 0. Then multiplying X by a number or
-    adding one changes nothing.
+    lasts through a clip and may tell of its labels. A constant feature becomes 0. Then multiplying X by a number
+    above 0, or adding one, changes nothing.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Self
-from unicodedata import category
+from unicodedata import category, normalize
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -145,7 +145,11 @@ def check_vectors(vectors, texts) -> np.ndarray:
 
 
 def split_words(text: str) -> list[str]:
-    """Words of a text: runs of letters, their marks and digits; spaces, underscores and punctuation separate."""
+    """Words of a text: runs of letters, their marks and digits; spaces, underscores and punctuation separate.
+
+    Letters with accents are one character each, as in tables of word vectors.
+    """
+    text = normalize("NFC", text)
     # The marks of Hindi or Thai vowels are no letters to re, and would part a word.
     letters = "".join("a" if category(character) in {"Mn", "Mc"} else character for character in text)
     return [text[slice(*word.span())] for word in _WORD.finditer(letters)]

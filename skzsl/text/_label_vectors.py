@@ -11,7 +11,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from .._copies import whole
-from ..exceptions import MissingExtraWarning, ModelIntegrityError, warn
+from ..exceptions import LabelTextWarning, MissingExtraWarning, ModelIntegrityError, warn
 from . import _glove
 from ._base import check_vectors, fit_transform
 from ._cache import KnownVectors, load_once
@@ -45,7 +45,9 @@ class LabelVectors:
         self.encoder = resolve_encoder(text_encoder)
         self._known = KnownVectors()
         self._stored = False  # whether the vectors come from a file or a pickle, and the encoder is not proved
-        self._known.add(texts, self._checked(fit_transform(self.encoder, texts), texts))
+        vectors = self._checked(fit_transform(self.encoder, texts), texts)
+        _warn_of_twins(texts, vectors)
+        self._known.add(texts, vectors)
 
     def of(self, texts: list[str]) -> np.ndarray:
         """Vectors (n_texts, k) of texts, seen before or not.
@@ -62,7 +64,9 @@ class LabelVectors:
     def _encode(self, new):
         if self._stored:
             self._prove(list(self._known.rows)[:_PROOF])
-        return self._checked(self.encoder.transform(new), new)
+        vectors = self._checked(self.encoder.transform(new), new)
+        _warn_of_twins(new, vectors)
+        return vectors
 
     def _prove(self, texts):
         """Refuse a text model other than that of fit: scores against its vectors mean nothing."""
@@ -100,6 +104,24 @@ class LabelVectors:
                 f"text_encoder gave vectors of lengths {sorted(widths)}; the length may not depend on the texts."
             )
         return vectors
+
+
+def _warn_of_twins(texts, vectors):
+    """Issue a LabelTextWarning for texts that the encoder does not tell apart, such as what is cut to one beginning."""
+    met: dict = {}
+    for text, row in zip(texts, vectors.round(5) + 0.0, strict=True):
+        first = met.setdefault(row.tobytes(), text)
+        if first != text and row.any():
+            warn(
+                f"The texts {_short(first)} and {_short(text)} have one vector, so no score tells their labels apart; "
+                "give them other texts (label_texts), shorter ones if they begin alike, or pass one of the labels.",
+                LabelTextWarning,
+            )
+            return
+
+
+def _short(text):
+    return repr(text if len(text) <= 60 else f"{text[:30]}...{text[-27:]}")
 
 
 def resolve_encoder(text_encoder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Self
-from unicodedata import category
+from unicodedata import category, normalize
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -77,7 +77,7 @@ class NameReader(TransformerMixin, BaseEstimator):
 
 
 def _read(name):
-    words = _BLANKS.sub(" ", name).strip()
+    words = _BLANKS.sub(" ", normalize("NFC", name)).strip()
     if not any(map(str.isspace, _ENDS.sub("", name))):
         words = _parted(_CAPITALS, _parted(_JOINTS, words))
     return words if any(map(str.isalnum, words)) else name

@@ -89,8 +89,8 @@ class ZeroShotRidge(RidgeMap):
         hundredth of. :class:`ZeroShotRidgeCV` chooses both on held-out labels.
     standardize : bool, default=True
         Take mean and maximum over the segments, scaled as :class:`skzsl.preprocessing.EmbeddingScaler` does by the
-        clips of ``fit``, or of the first ``partial_fit``. With False the mean is taken as it is; it should be near zero,
-        since ``alpha_audio="auto"`` goes by the length of the clips and is far too much for those with a large offset.
+        clips of ``fit``, or of the first ``partial_fit``. With False the mean is taken as it is; it should be near
+        zero, since ``alpha_audio="auto"`` goes by the length of clips and is far too much for those with an offset.
     threshold : float, array of shape (n_labels,) or dict, default=0.0
         For several labels a clip: a label is predicted where its score is above. One number, one for each label of fit,
         or a dict from label to number, whose key None stands for all labels it does not name. Acts after training; see

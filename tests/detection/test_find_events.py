@@ -15,9 +15,11 @@ def test_every_label_may_have_its_threshold(threshold):
     assert events.to_dict("records") == [{"clip": 0, "label": "rain", "onset": 1.0, "offset": 2.0, "score": 0.9}]
 
 
-@pytest.mark.parametrize("threshold", [None, "high", [0.1, 0.2, 0.3], np.zeros((3, 1, 1)), np.zeros((1, 1, 1, 1))])
+@pytest.mark.parametrize(
+    "threshold", [None, "high", np.nan, [0.5, np.nan], [0.1, 0.2, 0.3], np.zeros((3, 1, 1)), np.zeros((1, 1, 1, 1))]
+)
 def test_bad_threshold_is_refused(threshold):
-    with pytest.raises(ValueError, match=r"threshold.*; pass (one|a number)"):
+    with pytest.raises(ValueError, match=r"threshold.*; pass (one|a number|numbers)"):
         find_events(SCORES, EDGES, labels=["rain", "dog"], threshold=threshold)
 
 

@@ -55,14 +55,40 @@ def test_pipeline_may_make_segments_of_flat_clips():
     pd.testing.assert_frame_equal(detector.events(flat), expected.events(X))
 
 
-def test_silence_that_ends_a_window_hides_no_score():
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("silence", [slice(3, 5), slice(2, 9)], ids=["ends a window", "fills windows"])
+def test_silence_within_a_recording_is_heard_as_such(silence, dtype):
     model, X = ridge()
-    recording = np.concatenate([X[:1]] * 3, axis=1)
-    recording[0, 3:5] = 0  # the first window of four ends in silence, and the second begins there
-    scores = around(model, X).segment_scores(recording)
-    assert np.isfinite(scores).all()
-    second = around(model, X).segment_scores(recording[:, 2:6])[0, 1]
-    np.testing.assert_allclose(scores[0, 3], second, rtol=1e-6)
+    recording = np.concatenate([X[:1]] * 3, axis=1).astype(dtype)
+    recording[0, 10:] = 0  # absent
+    recording[0, silence] = 0
+    detector, nearly = around(model, X), recording.astype(np.float64)
+    nearly[0, silence] = 1e-30
+    scores = detector.segment_scores(recording)
+    np.testing.assert_allclose(scores, detector.segment_scores(nearly), rtol=1e-3, atol=1e-4)
+    assert np.isfinite(scores[0, :10]).all()
+    assert np.isnan(scores[0, 10:]).all()
+
+
+def test_a_recording_has_the_labels_of_its_events():
+    model, X = ridge()
+    recording = X.reshape(1, -1, X.shape[2])
+    for threshold in (0.0, 0.2, 0.5):
+        detector = around(model, X, threshold=threshold)
+        found = set(detector.events(recording)["label"])
+        assert set(detector.classes_[detector.predict(recording)[0] == 1]) == found
+        assert {label for label, _ in detector.tag(recording)[0]} == found
+    scores = np.nanmax(detector.segment_scores(recording), axis=1)
+    np.testing.assert_array_equal(detector.decision_function(recording), scores)
+
+
+def test_padding_moves_no_border_where_a_segment_hears_more_than_a_hop():
+    model, X = ridge()
+    detector = around(model, X, locality=0.0, hop=1.0, window=3.0, threshold=-9.0)
+    padded = X[:2].copy()
+    padded[0, 3:] = 0
+    alone, events = detector.events(X[:1, :3]), detector.events(padded)
+    pd.testing.assert_frame_equal(events[events["clip"] == 0].reset_index(drop=True), alone)
 
 
 def test_tied_labels_have_events_where_they_are_predicted():

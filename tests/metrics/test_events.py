@@ -207,6 +207,18 @@ def test_truth_that_cannot_be_placed_is_refused(options, message):
         segment_truth(GOOD, **{**good, **options})
 
 
+@pytest.mark.parametrize("measure", ALL)
+def test_labels_of_two_types_are_refused(measure):
+    with pytest.raises(ValueError, match="y_true has labels like 10 and y_pred like '10'; make them of one type"):
+        measure(table(["a", 10, 0, 1]), table(["a", "10", 0, 1]))
+
+
+def test_a_share_next_to_nothing_still_needs_the_label():
+    events = table(["a", "dog", 1, 2])
+    truth = segment_truth(events, [0, 1, 2, 3], clips=["a"], labels=["dog"], share=1e-12)
+    assert truth[0, :, 0].tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("true", "found"), [("a.wav", 0), ("a.wav", "a"), ("x/a.npy", "x/a.wav")], ids=["numbers", "endings", "both"]
 )

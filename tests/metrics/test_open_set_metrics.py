@@ -115,7 +115,7 @@ def test_scores_of_any_type_are_ordered_as_numbers(dtype):
             [1, 2],
             np.eye(3)[:2],
             LABELS,
-            "y_true holds labels like 1 and labels those like 'dog'; make them of one type",
+            "y_true holds labels like 1 and labels 'dog'; make them of one type",
         ),
         (["dog"], [0.5], LABELS[:2], r"pass a column for each, such as decision_function\(X, labels=labels\)"),
     ],

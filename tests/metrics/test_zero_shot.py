@@ -17,3 +17,8 @@ def test_shapes_that_cannot_be_compared_are_refused():
         per_label_accuracy(["a", "b"], ["a"])
     with pytest.raises(ValueError, match="empty"):
         per_label_accuracy([], [])
+
+
+def test_numbers_and_texts_are_no_labels_of_one_kind():
+    with pytest.raises(ValueError, match="y_true holds labels like 1 and y_pred '1'; make them of one type"):
+        per_label_accuracy([1, 2], ["1", "2"])

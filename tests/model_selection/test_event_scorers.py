@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from models import data
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skzsl import EventDetector, ZeroShotRidge, metrics
 from skzsl.model_selection import GreedyLabelFolds, event_scorer
@@ -79,3 +81,10 @@ def test_unknown_metric_is_refused_and_scorers_say_what_they_are():
     with pytest.raises(ValueError, match="metric='f1'"):
         event_scorer("f1")
     assert repr(event_scorer("psds", dtc=0.5)) == "event_scorer('psds', labels=None, dtc=0.5)"
+
+
+@pytest.mark.parametrize("metric", ["event_f1", "psds", "within_clip_auc"])
+def test_pipelines_with_a_detector_are_scored(detector, events, metric):
+    X, _ = data("several")
+    pipeline = make_pipeline(FunctionTransformer(np.negative), detector)
+    assert event_scorer(metric)(pipeline, -X, events) == event_scorer(metric)(detector, X, events)

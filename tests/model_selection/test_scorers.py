@@ -238,3 +238,16 @@ def test_a_model_that_is_not_fitted_is_refused(word_sounds, name):
     for model in (ZeroShotBilinear(HashingEncoder()), make_pipeline(ZeroShotBilinear(HashingEncoder()))):
         with pytest.raises(NotFittedError):
             get_scorer(name)(model, *word_sounds)
+
+
+def test_candidates_may_be_an_array(rng):
+    X, y = rng.normal(size=(12, 4)), np.array(["rain", "dog", "wind", "cat"] * 3)
+    model = ZeroShotBilinear(HashingEncoder(8), random_state=0).fit(X, y)
+    for candidates in (np.unique(y), pd.Index(np.unique(y)), pd.Series(np.unique(y))):
+        assert zero_shot_scorer(candidates=candidates)(model, X, y) == model.score(X, y)
+
+
+@pytest.mark.parametrize("name", ["zsl_ausuc", "zsl_harmonic", "zsl_seen_accuracy", "zsl_unseen_accuracy"])
+def test_what_compares_seen_with_unseen_labels_is_not_of_unseen_ones_alone(name):
+    with pytest.raises(ValueError, match=f"'{name}' would leave seen labels out, which it compares; pass 'g{name}'"):
+        get_scorer(name)

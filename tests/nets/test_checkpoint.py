@@ -234,3 +234,11 @@ def test_a_process_killed_within_an_epoch_leaves_what_another_goes_on_from(clips
     assert run.returncode == -signal.SIGKILL, run.stderr
     assert_same(checked(TAGGER, path).fit(X, y), clone(TAGGER).fit(X, y))
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "given", [{"path": None}, {"path": ["a"]}, {"path": "a", "every": "b"}, {"path": "a", "every": -1}]
+)
+def test_what_is_no_path_or_time_is_refused(given):
+    with pytest.raises(ValueError, match=f"{list(given)[-1]}=.*; pass"):
+        FitCheckpoint(**given)
