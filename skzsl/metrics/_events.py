@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._clip_names import plain_name
-from ._validate import mean_over_labels
+from ._validate import mean_over_labels, refuse_two_types
 
 COLUMNS = ["clip", "label", "onset", "offset"]
 
@@ -87,7 +87,7 @@ def check_event_pair(y_true, y_pred) -> tuple[Events, Events, np.ndarray]:
 
     true, pred = check_events(y_true, "y_true"), check_events(y_pred, "y_pred")
     _refuse_other_names(true.clip, pred.clip)
-    _refuse_other_types(true.label, pred.label)
+    refuse_two_types(true.label, pred.label, "y_pred")
     clips, _ = pd.factorize(np.concatenate([true.clip, pred.clip]))
     labels, names = pd.factorize(np.concatenate([true.label, pred.label]), sort=True)
     n_true = len(true.clip)
@@ -106,13 +106,6 @@ def _refuse_other_names(true, pred):
             f"y_true names clips as {next(iter(true))!r} and y_pred as {next(iter(pred))!r}, and none is in both; name "
             "them alike: event_table(event_lists(events, files)) of skzsl.preprocessing numbers them by their files."
         )
-
-
-def _refuse_other_types(true, pred):
-    """Refuse labels that are text in one table and numbers in the other, as a file makes of numbers."""
-    kinds = [{isinstance(label, str) for label in labels} for labels in (true, pred)]
-    if kinds[0] and kinds[1] and kinds[0].isdisjoint(kinds[1]):
-        raise ValueError(f"y_true has labels like {true[0]!r} and y_pred like {pred[0]!r}; make them of one type.")
 
 
 def f1_of_counts(hits, n_true, n_pred, labels, average):

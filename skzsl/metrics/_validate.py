@@ -43,11 +43,12 @@ def check_labels(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"y_true of shape {y_true.shape} and y_pred of shape {y_pred.shape} must be 1-D, of one length."
         )
-    _refuse_two_types(y_true, y_pred, "y_pred")
+    refuse_two_types(y_true, y_pred, "y_pred")
     return y_true, y_pred
 
 
-def _refuse_two_types(y_true, others, name):
+def refuse_two_types(y_true, others, name):
+    """Refuse labels that are text on one side and numbers on the other, as a file makes of numbers."""
     for first, other in zip(y_true[:1].tolist(), others[:1].tolist(), strict=False):
         if isinstance(first, str) is not isinstance(other, str):
             raise ValueError(f"y_true holds labels like {first!r} and {name} {other!r}; make them of one type.")
@@ -72,7 +73,7 @@ def check_candidate_scores(y_true, y_score, labels) -> tuple[np.ndarray, np.ndar
         )
     if not len(y_true) or not len(labels):
         raise ValueError(f"There are {len(y_true)} clips and {len(labels)} labels; pass at least one of each.")
-    _refuse_two_types(y_true, labels, "labels")
+    refuse_two_types(y_true, labels, "labels")
     if y_score.dtype.kind not in "biuf":
         raise ValueError(f"y_score is of type {y_score.dtype}; pass numbers, such as np.asarray(y_score, dtype=float).")
     if not np.isfinite(y_score).all():

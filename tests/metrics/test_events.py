@@ -209,7 +209,7 @@ def test_truth_that_cannot_be_placed_is_refused(options, message):
 
 @pytest.mark.parametrize("measure", ALL)
 def test_labels_of_two_types_are_refused(measure):
-    with pytest.raises(ValueError, match="y_true has labels like 10 and y_pred like '10'; make them of one type"):
+    with pytest.raises(ValueError, match="y_true holds labels like 10 and y_pred '10'; make them of one type"):
         measure(table(["a", 10, 0, 1]), table(["a", "10", 0, 1]))
 
 
