@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ._event_lines import delimiter_of, number, read_lines
+from ._event_lines import delimiter_of, number, read_lines, refuse_repeated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,9 +90,7 @@ def read_events(path, *, clip=None) -> pd.DataFrame:
     """
     table = read_lines(path, delimiter_of(path), quoted=True)
     names, lines = _columns(table)
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{str(table.path)!r} has two columns {twice!r}; give each a name of its own.")
+    refuse_repeated([name for name in names if name], repr(str(table.path)))
     place = {column: _place(names, known) for column, known in _NAMES.items()}
     missing = [column for column in ("label", "onset", "offset") if place[column] is None]
     if missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,6 +150,13 @@ def delimiter_of(path, comment=None):
         holding = (line for line in file if line.strip() and not (comment and line.startswith(comment)))
         line = next(holding, "")
     return "\t" if "\t" in line else max(";,", key=line.count)
+
+
+def refuse_repeated(names, source):
+    """Raise a ValueError if two columns have one name."""
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"{source} has two columns {twice!r}; give each a name of its own.")
 
 
 def number(text):

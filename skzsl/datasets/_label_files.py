@@ -172,7 +172,7 @@ def _targets(table, rows, names):
     """The label of each row, or an indicator; identifiers by their names."""
     lists = [table.labels[row] for row in rows]
     if names is not None:
-        name_of = names if isinstance(names, Mapping) and "names" not in names else names["names"]
+        name_of = names.get("names", names)
         for row, labels in zip(rows, lists, strict=True):
             unknown = next((label for label in labels if label not in name_of), None)
             if unknown is not None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import Counter
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
 
 from .._clip_names import CLIP_NAMES, known_column
-from ._event_lines import delimiter_of, number
+from ._event_lines import delimiter_of, number, refuse_repeated
 
 
 class Table(NamedTuple):
@@ -44,7 +43,7 @@ def table_of(frame, source="the table") -> Table:
         If two columns have one name.
     """
     names, index = list(frame.columns), frame.index
-    _refuse_repeated(names, source)
+    refuse_repeated(names, source)
     if index.names == [None] and index.inferred_type == "string" and known_column(names, CLIP_NAMES) is None:
         frame = frame.rename_axis(index=CLIP_NAMES[0])
     elif index.names == [None] or not set(index.names).isdisjoint(names):
@@ -109,7 +108,7 @@ def read_table(path, root, recording=None) -> Table:
         what = " ".join(str(error).split())
         raise ValueError(f"{source} is damaged or is no table ({what}); correct or get it again.") from error
     _refuse_numbers(names, source)
-    _refuse_repeated([name for name in names if name], source)
+    refuse_repeated([name for name in names if name], source)
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError(f"{source}, line 2: more fields than the {len(names)} names of line 1; name each column.")
     frame = _without_end(frame)
@@ -137,12 +136,6 @@ def joined(tables) -> Table:
         )
     frame = tables[0].frame if len(tables) == 1 else pd.concat([table.frame for table in tables], ignore_index=True)
     return Table(frame, tables[0].source, None, tuple(tables))
-
-
-def _refuse_repeated(names, source):
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise ValueError(f"{source} has two columns {twice!r}; give each a name of its own.")
 
 
 def _refuse_numbers(names, source):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._events import Events
-from ._segment_truth import TIME_DECIMALS, Coverage, coverage
+from ._segment_truth import Coverage, coverage, reaches
 
 _VALUES_AT_ONCE = 1 << 20
 
@@ -107,7 +107,7 @@ def _changes(found: Detections, label, edges, truth: Truth, criteria: Criteria):
     own = _pair_of(truth, found.clip, label)
     length = edges[found.end] - edges[found.first]
     seconds = _overlap(truth, own, found, slice(None)) * (own >= 0)
-    relevant = _reaches(seconds, criteria.dtc * length)
+    relevant = reaches(seconds, criteria.dtc * length)
     cross = np.zeros(len(relevant))
     if criteria.cross_triggers:
         cross[~relevant] = _cross_triggers(_take(found, ~relevant), label, length[~relevant], truth, criteria.cttc)
@@ -120,11 +120,6 @@ def _changes(found: Detections, label, edges, truth: Truth, criteria: Criteria):
 
 def _take(found: Detections, kept) -> Detections:
     return Detections(*(column[kept] for column in found))
-
-
-def _reaches(seconds, needed):
-    least = np.maximum(np.round(needed, TIME_DECIMALS), 10.0**-TIME_DECIMALS)
-    return np.round(seconds, TIME_DECIMALS) >= least
 
 
 def _pair_of(truth: Truth, clip, label):
@@ -152,7 +147,7 @@ def _cross_triggers(found: Detections, label, length, truth: Truth, cttc):
     row, pair = _spread(truth.first_pair[found.clip], truth.first_pair[found.clip + 1])
     other = truth.pairs.label[pair] != label
     row, pair = row[other], pair[other]
-    hit = _reaches(_overlap(truth, pair, found, row), cttc * length[row])
+    hit = reaches(_overlap(truth, pair, found, row), cttc * length[row])
     return np.bincount(row, weights=hit / truth.seconds[truth.pairs.label[pair]], minlength=len(length))
 
 
@@ -172,7 +167,7 @@ def _true_positives(found: Detections, pair, edges, truth: Truth, gtc):
     total -= np.repeat((total - change)[new], np.diff(np.append(np.flatnonzero(new), len(new))))
     settled = (np.diff(score, append=np.inf) != 0) | np.append(new[1:], True)[: len(new)]
     event, score, total = event[settled], score[settled], total[settled]
-    is_found = _reaches(total, gtc * (offset - onset)[event]).astype(int)
+    is_found = reaches(total, gtc * (offset - onset)[event]).astype(int)
     turn = np.diff(is_found, prepend=0)
     starts = np.diff(event, prepend=-1) != 0
     turn[starts] = is_found[starts]

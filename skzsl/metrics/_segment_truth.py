@@ -66,13 +66,18 @@ def segment_truth(events, edges, *, clips, labels, share=0.5) -> np.ndarray:
     coded, clips, labels = code_events(check_events(events, "events"), clips, labels, "events")
     pairs = coverage(unite(coded), edges)
     truth = np.zeros((len(clips), len(edges) - 1, len(labels)), dtype=bool)
-    enough = np.maximum(np.round(share * np.diff(edges), TIME_DECIMALS), 10.0**-TIME_DECIMALS)
+    enough = share * np.diff(edges)
     step = max(1, _VALUES_AT_ONCE // len(edges))
     for start in range(0, len(pairs.clip), step):
         block = slice(start, start + step)
-        sounding = np.round(np.diff(pairs.seconds[block], axis=1), TIME_DECIMALS)
-        truth[pairs.clip[block], :, pairs.label[block]] = sounding >= enough
+        truth[pairs.clip[block], :, pairs.label[block]] = reaches(np.diff(pairs.seconds[block], axis=1), enough)
     return truth
+
+
+def reaches(seconds, needed):
+    """Whether something sounds for the seconds that are needed, and at all."""
+    least = np.maximum(np.round(needed, TIME_DECIMALS), 10.0**-TIME_DECIMALS)
+    return np.round(seconds, TIME_DECIMALS) >= least
 
 
 def check_edges(edges) -> np.ndarray:

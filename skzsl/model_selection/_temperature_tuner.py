@@ -34,8 +34,8 @@ class TemperatureTuner(Tuner):
         goes around this tuner, not into it.
     cv : splitter, int, iterable of (train, test), "prefit" or None, default=None
         How to hold clips out; None is ``ClassDisjointKFold(3, random_state=0)``, for labels that are unseen. An integer
-        is that many stratified folds, for labels of fit. "prefit" takes the
-        estimator as fitted and X and y as held out, the labels of y being the candidates.
+        is that many stratified folds, for labels of fit. "prefit" takes the estimator as fitted and X and y as held
+        out, the labels of y being the candidates.
     n_jobs : int or None, default=None
         Folds fitted at the same time.
 
